@@ -1,0 +1,60 @@
+//! Many timers, one question: when is the next one due?
+//!
+//! A timer is an `Option<Instant>` owned by the thing it belongs to; this heap is only a hint. The
+//! owner remembers the earliest hint it gave and gives a new one only when its deadline moved to
+//! before that; when a hint pops, the owner looks at its own timers, which are the truth. So
+//! setting, moving and clearing a timer cost nothing but a store in the owner, and a retransmission
+//! timer that each acknowledgement pushes back touches the heap once per timeout, not per segment.
+
+use core::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::Instant;
+
+/// Hints about when owners want to be looked at. `K` names an owner.
+#[derive(Clone, Debug)]
+pub struct Deadlines<K> {
+    heap: BinaryHeap<Reverse<(Instant, K)>>,
+}
+
+impl<K: Ord> Default for Deadlines<K> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new() }
+    }
+}
+
+impl<K: Ord + Copy> Deadlines<K> {
+    /// Asks to look at `key` no later than `at`, unless `hinted` (the owner's memory of its
+    /// earliest outstanding hint) already does.
+    pub fn hint(&mut self, at: Option<Instant>, key: K, hinted: &mut Option<Instant>) {
+        let Some(at) = at else { return };
+        if hinted.is_none_or(|earlier| at < earlier) {
+            *hinted = Some(at);
+            self.heap.push(Reverse((at, key)));
+        }
+    }
+
+    /// The earliest hint.
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes an owner whose hint is due, with the hint's time. The owner may have been looked at
+    /// since, or be gone: a hint that is not the owner's remembered one is stale and means nothing.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, K)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| entry)
+    }
+
+    /// Outstanding hints, stale ones included.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// No hint is outstanding.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}
