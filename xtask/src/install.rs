@@ -1,0 +1,68 @@
+//! What the tests need from the system, and how it gets there: Debian packages by apt-get, and
+//! the Rust components that a minimal toolchain lacks.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+/// A program and the Debian package that brings it.
+pub(crate) const PROGRAMS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("ping", "iputils-ping"),
+    ("arping", "iputils-arping"),
+    ("tracepath", "iputils-tracepath"),
+    ("socat", "socat"),
+    ("curl", "curl"),
+    ("nc", "netcat-openbsd"),
+    ("python3", "python3"),
+    ("tcpdump", "tcpdump"),
+    ("ethtool", "ethtool"),
+];
+
+/// Whether a program is there to be run.
+pub(crate) fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Root's own folders are not on every PATH, but that is where ip, arping and tcpdump may be.
+    let rooted = ["/usr/sbin", "/sbin"].map(Path::new).map(Path::to_path_buf);
+    std::env::split_paths(&path).chain(rooted).any(|folder| folder.join(program).is_file())
+}
+
+/// Packages of [`PROGRAMS`] that are missing.
+pub(crate) fn missing() -> Vec<&'static str> {
+    PROGRAMS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+}
+
+/// Installs all that is missing; says nothing of what is there already.
+pub(crate) fn run() -> anyhow::Result<()> {
+    for (program, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        if !has(program) && has("rustup") {
+            println!("installing {component}");
+            quietly("rustup", &["component", "add", component])?;
+        }
+    }
+    let packages = missing();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    println!("installing {}", packages.join(" "));
+    quietly("apt-get", &["update"])?;
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(&packages);
+    quietly("apt-get", &arguments)
+}
+
+/// Runs a program and shows its output only if it fails.
+fn quietly(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .with_context(|| format!("cannot run {program}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    anyhow::bail!("{program} {} failed:\n{out}{err}", arguments.join(" "))
+}
