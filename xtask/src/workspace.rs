@@ -13,6 +13,14 @@ pub(crate) fn root() -> PathBuf {
     here.parent().map(Path::to_path_buf).unwrap_or(here)
 }
 
+/// Folder that cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
 /// All files with this ending as (path relative to the root, text), in path order. Folders named
 /// `target` and hidden ones are left out.
 pub(crate) fn files(extension: &str) -> anyhow::Result<Vec<(String, String)>> {
