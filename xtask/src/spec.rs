@@ -91,7 +91,9 @@ fn read_results(required: bool) -> anyhow::Result<Option<Vec<Case>>> {
     let path = junit_place();
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(junit::parse(&text))),
-        Err(error) if required => Err(error).with_context(|| path.display().to_string()),
+        Err(error) if required => Err(error).with_context(|| {
+            format!("{}: run `cargo nextest run --workspace` first", path.display())
+        }),
         Err(_) => {
             println!("no test results in {}: only the tags are checked\n", path.display());
             Ok(None)
