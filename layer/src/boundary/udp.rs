@@ -1,6 +1,6 @@
 //! udp <-> hub.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::{BoundAddress, Cast, SocketError, SocketId};
 use crate::{InterfaceId, PacketBuf};
@@ -31,6 +31,9 @@ pub enum UdpCommand {
     Send {
         /// From this socket; one that is not bound gets a free port.
         socket: SocketId,
+        /// From this address of ours (RFC 1122 4.1.3.5: a reply comes from the address that was
+        /// asked); `None` is the socket's own, or IP's choice.
+        source: Option<IpAddr>,
         /// To whom; `None` to the connected peer.
         to: Option<SocketAddr>,
         /// The payload.
@@ -96,6 +99,18 @@ pub enum UdpEvent {
         /// What.
         error: SocketError,
     },
+}
+
+impl UdpEvent {
+    /// Which socket it concerns.
+    pub fn socket(&self) -> SocketId {
+        match self {
+            Self::Bound { socket, .. }
+            | Self::Connected { socket, .. }
+            | Self::Datagram { socket, .. }
+            | Self::Error { socket, .. } => *socket,
+        }
+    }
 }
 
 /// Options of a UDP socket.
