@@ -106,6 +106,8 @@ reasons! {
     IpNoSource = "ip.no_source",
     /// Larger than the path MTU and not to be fragmented, or larger than 65,535 bytes.
     IpTooBig = "ip.too_big",
+    /// A queue inside IP is full: packets to ourselves, or fragments waiting for room below.
+    IpQueueFull = "ip.queue_full",
     /// The neighbour did not answer ARP.
     IpNeighbourFailed = "ip.neighbour_failed",
     /// ICMP message too short for its type.
