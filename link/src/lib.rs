@@ -20,6 +20,18 @@
 //!
 //! Left out: VLANs (a tagged frame is of an unknown type), IEEE 802.3/802.2 frames, several queues.
 
-mod link;
+pub mod afpacket;
+pub mod cable;
+pub mod device;
+pub mod gso;
+pub mod tap;
 
+mod fd;
+mod headers;
+mod link;
+mod pool;
+mod sys;
+mod vnet;
+
+pub use device::{Device, DeviceError, OpenError, Receiver, TransmitReport, Transmitter};
 pub use link::{Config, Link};
