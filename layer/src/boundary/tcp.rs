@@ -364,3 +364,32 @@ pub struct ConnectionInfo {
     /// What limits sending now.
     pub limiting: Limiting,
 }
+
+impl ConnectionInfo {
+    /// A connection of which little is known: opening, or in TIME-WAIT.
+    pub fn bare(socket: SocketId, local: SocketAddr, remote: SocketAddr, state: TcpState) -> Self {
+        Self {
+            socket,
+            local,
+            remote,
+            state,
+            receive_queue: 0,
+            send_queue: 0,
+            cwnd: 0,
+            ssthresh: 0,
+            in_flight: 0,
+            snd_wnd: 0,
+            rcv_wnd: 0,
+            mss: 0,
+            srtt: None,
+            rttvar: None,
+            rto: Duration::ZERO,
+            retransmits: 0,
+            bytes_acked: 0,
+            bytes_received: 0,
+            segs_in: 0,
+            segs_out: 0,
+            limiting: Limiting::Application,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Every number that a connection does not learn by itself, with its reason.
+
+use layer::Duration;
+
+/// The settings of one TCP layer.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Secret for sequence numbers, ports and the connection table; from the OS, once, at start.
+    pub key: [u8; 16],
+    /// Default receive buffer, bytes. 1 MiB keeps a TAP without offload below its 1000-packet
+    /// queue, and is 5 times what 10 Gbit/s needs at 150 us.
+    pub receive_buffer: u32,
+    /// Default send buffer, bytes: in-flight data above 1 MiB no longer gains anything on a TAP.
+    pub send_buffer: u32,
+    /// Shortest retransmission timeout. RFC 6298 2.4 says 1 s; Linux says 200 ms, and so do we:
+    /// with 1 s a single tail loss stops a local transfer for as long as 10,000 round trips.
+    pub rto_min: Duration,
+    /// Longest retransmission timeout (RFC 6298 2.5: at least 60 s).
+    pub rto_max: Duration,
+    /// First retransmission timeout (RFC 6298 2.1).
+    pub rto_initial: Duration,
+    /// Resends of a data segment before giving up: R2 of RFC 9293 3.8.3, at least 100 s.
+    /// Linux's `tcp_retries2`.
+    pub retries: u32,
+    /// Resends of a SYN: 1+2+..+128 s = 255 s, at least the 3 minutes of MUST-23.
+    pub syn_retries: u32,
+    /// Resends of a SYN-ACK: Linux's `tcp_synack_retries`; 63 s.
+    pub syn_ack_retries: u32,
+    /// Longest delay of an acknowledgement (RFC 9293 MUST-40: below 0.5 s). Linux's shortest.
+    pub delayed_ack: Duration,
+    /// 2 MSL: how long TIME-WAIT lasts; Linux's 60 s.
+    pub time_wait: Duration,
+    /// How long a closed socket waits in FIN-WAIT-2 for the peer; Linux's `tcp_fin_timeout`.
+    pub fin_wait_2: Duration,
+    /// Most connections at once, all states.
+    pub max_connections: usize,
+    /// Pieces kept out of order per connection: bounds the work of one segment.
+    pub max_pieces: usize,
+    /// Shortest time between two answers to segments that should not have come (RFC 5961 7).
+    pub challenge_interval: Duration,
+    /// Ephemeral ports, first and last; Linux's `ip_local_port_range`.
+    pub ephemeral_ports: (u16, u16),
+}
+
+impl Config {
+    /// The defaults, with a secret. There is no default secret.
+    pub fn new(key: [u8; 16]) -> Self {
+        Self {
+            key,
+            receive_buffer: 1 << 20,
+            send_buffer: 2 << 20,
+            rto_min: Duration::from_millis(200),
+            rto_max: Duration::from_secs(120),
+            rto_initial: Duration::from_secs(1),
+            retries: 15,
+            syn_retries: 7,
+            syn_ack_retries: 5,
+            delayed_ack: Duration::from_millis(40),
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+            max_connections: 1 << 17,
+            max_pieces: 1024,
+            challenge_interval: Duration::from_millis(500),
+            ephemeral_ports: (32768, 60999),
+        }
+    }
+}

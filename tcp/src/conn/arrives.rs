@@ -1,0 +1,351 @@
+//! SEGMENT ARRIVES for synchronized connections (RFC 9293 3.10.7.4): eight steps in the RFC's
+//! order, one function each. The third, security, does not exist any more in practice.
+
+use layer::boundary::{CloseReason, SocketError, TcpState};
+use layer::{Note, Reason};
+
+use crate::conn::state::Event;
+use crate::conn::{Ends, Fate, Io, Open};
+use crate::recv::Text;
+use crate::segment::{Flags, Segment};
+use crate::send::recovery::Advice;
+
+/// Whether the next step is taken.
+enum Step<T> {
+    /// On to the next one, with what it needs.
+    Next(T),
+    /// The segment is done with; the connection's fate.
+    Done(Fate),
+}
+
+macro_rules! step {
+    ($step:expr) => {
+        match $step {
+            Step::Next(value) => value,
+            Step::Done(fate) => return fate,
+        }
+    };
+}
+
+impl Open {
+    /// Processes one segment.
+    pub fn arrives(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
+        self.segs_in += 1;
+        let segment = step!(self.first_check_sequence(ends, io, segment));
+        let segment = step!(self.second_check_rst(ends, io, segment));
+        let segment = step!(self.fourth_check_syn(ends, io, segment));
+        self.after_handshake(ends, io, segment)
+    }
+
+    /// Steps five to eight: also the rest of the segment that completed the handshake.
+    pub fn after_handshake(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
+        let segment = step!(self.fifth_check_ack(ends, io, segment));
+        let segment = self.sixth_check_urg(segment);
+        let segment = step!(self.seventh_process_text(ends, io, segment));
+        self.eighth_check_fin(ends, io, &segment);
+        assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
+        if self.state == TcpState::TimeWait { Fate::TimeWait } else { Fate::Stay }
+    }
+
+    /// Is any of it in the window? What is not is cut off.
+    fn first_check_sequence(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        mut segment: Segment,
+    ) -> Step<Segment> {
+        let (nxt, len) = (self.rcv.nxt, segment.len());
+        let window = self.rcv.window.offered(nxt);
+        let starts = segment.seq.within(nxt, window);
+        let ends_inside = len > 0 && segment.seq.plus(len - 1).within(nxt, window);
+        let acceptable = match (len, window) {
+            (0, 0) => segment.seq == nxt,
+            // One more than the RFC: a bare segment just at the right edge, as Linux does. It is
+            // what a peer sends that has filled our window, and its ACK counts.
+            (0, _) => starts || segment.seq == nxt.plus(window),
+            (_, 0) => false,
+            (_, _) => starts || ends_inside,
+        };
+        if !acceptable {
+            // RFC 9293 3.10.7.4: with a window of zero, valid ACKs, URGs and RSTs are still taken.
+            if window == 0 && segment.seq == nxt && !segment.flags.has(Flags::SYN) {
+                self.rcv.ack.demand();
+                segment.payload.truncate(0);
+                segment.flags.0 &= !Flags::FIN.0;
+                return Step::Next(segment);
+            }
+            return self.unacceptable(ends, io, segment);
+        }
+        if segment.flags.has(Flags::SYN) {
+            return Step::Next(segment);
+        }
+        if segment.seq.before(nxt) {
+            let known = nxt.since(segment.seq);
+            segment.payload.advance(known as usize);
+            segment.seq = nxt;
+        }
+        let text = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let room = window.saturating_sub(segment.seq.since(nxt));
+        if text > room {
+            segment.payload.truncate(room as usize);
+            segment.flags.0 &= !Flags::FIN.0;
+        }
+        Step::Next(segment)
+    }
+
+    /// Not acceptable: acknowledge, so that a peer that lost our ACK learns where we are.
+    fn unacceptable(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: Segment,
+    ) -> Step<Segment> {
+        if !segment.flags.has(Flags::RST) {
+            if segment.payload.is_empty() {
+                // Bare segments could be answered by bare segments for ever.
+                self.challenge(ends, io);
+            } else {
+                self.send_ack(ends, io);
+            }
+        }
+        let duplicate = segment.seq.before(self.rcv.nxt);
+        let reason = if duplicate { Reason::TcpDuplicate } else { Reason::TcpOutsideWindow };
+        io.out.drop(reason, segment);
+        Step::Done(Fate::Stay)
+    }
+
+    fn second_check_rst(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: Segment,
+    ) -> Step<Segment> {
+        if !segment.flags.has(Flags::RST) {
+            return Step::Next(segment);
+        }
+        // RFC 5961 3: only a reset at exactly RCV.NXT resets; elsewhere in the window the peer is
+        // asked, and a real one resets at the right place.
+        if segment.seq != self.rcv.nxt {
+            self.challenge(ends, io);
+            io.out.drop(Reason::TcpBlindReset, segment);
+            return Step::Done(Fate::Stay);
+        }
+        // RFC 9293 3.5.3 SHLD-2: text in a reset does not matter.
+        io.out.consume(segment);
+        io.stats.estab_resets += 1;
+        Step::Done(match self.state {
+            // RFC 9293 3.10.7.4: both sides had finished anyway.
+            TcpState::Closing | TcpState::LastAck | TcpState::TimeWait => {
+                Fate::Gone(CloseReason::Finished)
+            }
+            TcpState::Closed
+            | TcpState::Listen
+            | TcpState::SynSent
+            | TcpState::SynReceived
+            | TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::CloseWait => Fate::failed(SocketError::ConnectionReset),
+        })
+    }
+
+    fn fourth_check_syn(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: Segment,
+    ) -> Step<Segment> {
+        if !segment.flags.has(Flags::SYN) {
+            return Step::Next(segment);
+        }
+        // RFC 5961 4: whatever its number, a SYN gets a challenge ACK; a peer that restarted
+        // answers with a reset.
+        self.challenge(ends, io);
+        io.out.drop(Reason::TcpBlindSyn, segment);
+        Step::Done(Fate::Stay)
+    }
+
+    fn fifth_check_ack(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: Segment,
+    ) -> Step<Segment> {
+        if !segment.flags.has(Flags::ACK) {
+            io.out.drop(Reason::TcpBadFlags, segment);
+            return Step::Done(Fate::Stay);
+        }
+        let (ack, una, nxt) = (segment.ack, self.snd.una, self.snd.nxt);
+        // RFC 5961 5: too old or for what was never sent: acknowledged, not believed.
+        if ack.after(nxt) || ack.before(una.minus(self.snd.window.largest().max(1))) {
+            self.challenge(ends, io);
+            io.out.drop(Reason::TcpBadAck, segment);
+            return Step::Done(Fate::Stay);
+        }
+        // An answer of any kind: the peer is there (RFC 9293 3.8.6.1 MUST-37).
+        if self.snd.window.size() == 0 {
+            self.snd.retries = 0;
+        }
+        if ack.after(una) {
+            self.take_acknowledgement(ends, io, &segment);
+        } else if ack == una {
+            self.take_duplicate(ends, io, &segment);
+        }
+        self.take_window(&segment);
+        if self.snd.fin_acknowledged() {
+            self.enter(Event::FinAcknowledged, ends, io);
+            if self.state == TcpState::Closed {
+                io.out.consume(segment);
+                return Step::Done(Fate::Gone(CloseReason::Finished));
+            }
+        }
+        Step::Next(segment)
+    }
+
+    /// SND.UNA < SEG.ACK =< SND.NXT.
+    fn take_acknowledgement(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
+        let (flight, mss) = (self.snd.flight(), self.snd.mss);
+        let limited = flight.saturating_mul(2) >= self.cc.cwnd();
+        let freed = self.snd.acknowledge(segment.ack);
+        self.bytes_acked += u64::from(freed);
+        self.tell.room = self.tell.room.saturating_add(freed);
+        self.snd.rtt.acknowledged(segment.ack, io.now, io.config);
+        match self.snd.recovery.advanced(segment.ack, freed, mss) {
+            Advice::ResendNext => self.resend_once = true,
+            Advice::Leave => {
+                self.cc.recovered(self.snd.flight());
+                let socket = ends.id;
+                io.out.note(|| Note::TcpRecovery { socket, entered: false });
+            }
+            Advice::Nothing | Advice::Enter => self.cc.acknowledged(freed, limited),
+        }
+        // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data acknowledged restarts it.
+        self.timers.retransmit =
+            (self.snd.flight() > 0).then(|| io.now + self.snd.rtt.rto(io.config));
+    }
+
+    /// SEG.ACK = SND.UNA: maybe a sign of loss (RFC 5681 2, "duplicate acknowledgment").
+    fn take_duplicate(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
+        let same_window = u64::from(segment.window) << self.snd.window.scale()
+            == u64::from(self.snd.window.size());
+        let duplicate = segment.is_empty() && self.snd.flight() > 0 && same_window;
+        // While a closed window is probed, every answer looks like one.
+        if !duplicate || self.snd.window.size() == 0 {
+            return;
+        }
+        match self.snd.recovery.duplicate(self.snd.una, self.snd.nxt, self.snd.mss) {
+            Advice::Enter => {
+                io.stats.fast_retrans += 1;
+                io.stats.reno_recovery += 1;
+                self.cc.loss(self.snd.flight());
+                self.resend_once = true;
+                let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+                io.out.note(|| Note::TcpRecovery { socket, entered: true });
+                io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+            }
+            Advice::Nothing | Advice::ResendNext | Advice::Leave => {}
+        }
+    }
+
+    fn take_window(&mut self, segment: &Segment) {
+        if segment.ack.before(self.snd.una) {
+            return;
+        }
+        let was_closed = self.snd.window.size() == 0;
+        self.snd.window.update(segment.window, segment.seq, segment.ack);
+        if was_closed && self.snd.window.size() > 0 {
+            self.timers.persist = None;
+            self.snd.persist.reset();
+            // What was sent into the closed window as a probe was probably thrown away.
+            if self.snd.flight() > 0 {
+                self.snd.resend = Some(self.snd.una);
+            }
+        }
+    }
+
+    /// Urgent data is delivered in line; the pointer moves nothing (RFC 9293 3.8.5, RFC 6093).
+    fn sixth_check_urg(&mut self, segment: Segment) -> Segment {
+        segment
+    }
+
+    fn seventh_process_text(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        mut segment: Segment,
+    ) -> Step<Segment> {
+        if segment.payload.is_empty() {
+            return Step::Next(segment);
+        }
+        match self.state {
+            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {}
+            // RFC 9293 3.10.7.4: after the peer's FIN there can be no text.
+            TcpState::CloseWait
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::TimeWait
+            | TcpState::Closed
+            | TcpState::Listen
+            | TcpState::SynSent
+            | TcpState::SynReceived => return Step::Next(segment),
+        }
+        // RFC 9293 3.6.1 SHLD-3: data for an application that is gone is answered by a reset.
+        if self.orphan {
+            io.stats.abort_on_data += 1;
+            self.send_reset(ends, io);
+            io.out.drop(Reason::TcpNoConnection, segment);
+            return Step::Done(Fate::failed(SocketError::ConnectionAborted));
+        }
+        let text = core::mem::take(&mut segment.payload);
+        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let size = text.offload().segmentation.map_or(len, |s| u32::from(s.size));
+        let offered = self.rcv.window.offered(self.rcv.nxt);
+        let text_end = segment.seq.plus(len);
+        let ack_now = match self.rcv.text(segment.seq, text, io.config.max_pieces) {
+            Text::InOrder { bytes, hole } => {
+                let much = self.rcv.ack.in_order(bytes, size.min(len), offered);
+                if hole { Some(true) } else { much.then_some(false) }
+            }
+            Text::Early => {
+                io.stats.ofo_queue += 1;
+                Some(true)
+            }
+            Text::Duplicate => {
+                io.out.ledger.count_drop(Reason::TcpDuplicate);
+                Some(true)
+            }
+            Text::Refused => {
+                io.out.ledger.count_drop(Reason::TcpReceiveBufferFull);
+                segment.flags.0 &= !Flags::FIN.0;
+                Some(true)
+            }
+        };
+        // RFC 9293 3.10.7.4 MAY-13: an early segment is acknowledged at once; RFC 5681 4.2: also
+        // one that fills a hole. MUST-58, MUST-59: in-order text when the batch ends.
+        if ack_now.is_some() {
+            self.send_ack(ends, io);
+        }
+        segment.seq = text_end;
+        Step::Next(segment)
+    }
+
+    fn eighth_check_fin(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
+        if segment.flags.has(Flags::FIN) {
+            let text = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+            let at = segment.seq.plus(text);
+            // The first one counts: a FIN that moved would be somebody else's.
+            self.rcv.fin.get_or_insert(at);
+        }
+        io.out.ledger.count_consumed();
+        if !self.rcv.fin_reached() {
+            return;
+        }
+        self.rcv.nxt = self.rcv.nxt.plus(1);
+        self.tell.finished = true;
+        self.rcv.ack.demand();
+        self.enter(Event::Fin, ends, io);
+        if self.state == TcpState::Closing && self.snd.fin_acknowledged() {
+            self.enter(Event::FinAcknowledged, ends, io);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One connection, in the shape its state needs: [`Opening`], [`Open`], [`TimeWait`], or the little
+//! that is left to tell the hub when it is [`Over`].
+
+pub mod arrives;
+pub mod closing;
+pub mod guard;
+pub mod opening;
+pub mod output;
+pub mod state;
+
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use layer::boundary::{
+    CloseReason, ConnectionInfo, Limiting, SocketError, SocketId, TcpEvent, TcpOptions, TcpState,
+};
+use layer::{Instant, Note, Out};
+
+use crate::cc::Congestion;
+use crate::config::Config;
+use crate::layer::Tcp;
+use crate::recv::Receiver;
+use crate::send::Sender;
+use crate::stats::Stats;
+use crate::timers::Timers;
+use closing::TimeWait;
+use opening::Opening;
+use state::Event;
+
+/// What every step of a connection works with besides the connection itself.
+pub struct Io<'a, 'b> {
+    /// The time.
+    pub now: Instant,
+    /// The ways out.
+    pub out: &'a mut Out<'b, Tcp>,
+    /// The layer's counters.
+    pub stats: &'a mut Stats,
+    /// The layer's settings.
+    pub config: &'a Config,
+}
+
+/// Who a connection is between, and what all its packets have in common.
+#[derive(Clone, Debug)]
+pub struct Ends {
+    /// Its name towards the hub.
+    pub id: SocketId,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: SocketAddr,
+    /// IP_TTL.
+    pub ttl: Option<u8>,
+    /// IP_TOS.
+    pub tos: u8,
+}
+
+/// A connection in the table.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who.
+    pub ends: Ends,
+    /// In which shape.
+    pub phase: Phase,
+    /// The application closed it: nothing more is told.
+    pub orphan: bool,
+    /// It stands on the due list.
+    pub due: bool,
+    /// The earliest hint in the deadline heap.
+    pub hinted: Option<Instant>,
+}
+
+/// A state holds only what exists in that state.
+#[derive(Debug)]
+pub enum Phase {
+    /// SYN-SENT, SYN-RECEIVED.
+    Opening(Box<Opening>),
+    /// ESTABLISHED to LAST-ACK.
+    Open(Box<Open>),
+    /// TIME-WAIT.
+    TimeWait(TimeWait),
+    /// CLOSED, with something left to tell.
+    Over(Box<Over>),
+}
+
+/// What the hub is still to be told about a connection that ended.
+#[derive(Debug)]
+pub struct Over {
+    /// Bytes that came before the end.
+    pub ready: VecDeque<Bytes>,
+    /// The peer's FIN came before the end.
+    pub finished: bool,
+    /// How it ended.
+    pub reason: CloseReason,
+}
+
+/// What the hub is to be told about an open connection, one flag or sum each.
+#[derive(Debug, Default)]
+pub struct Tell {
+    /// The opening is complete.
+    pub established: bool,
+    /// The peer's FIN was reached.
+    pub finished: bool,
+    /// Bytes of send buffer to grant.
+    pub room: u32,
+    /// A soft error.
+    pub soft_error: Option<SocketError>,
+}
+
+/// A synchronized connection: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK.
+#[derive(Debug)]
+pub struct Open {
+    /// Which of them.
+    pub state: TcpState,
+    /// The sending half.
+    pub snd: Sender,
+    /// The receiving half.
+    pub rcv: Receiver,
+    /// Congestion control.
+    pub cc: Box<dyn Congestion + Send>,
+    /// Timers.
+    pub timers: Timers,
+    /// Socket options.
+    pub options: Box<TcpOptions>,
+    /// What the hub is to be told.
+    pub tell: Tell,
+    /// The listener, until the hub was told of a passive open.
+    pub listener: Option<SocketId>,
+    /// The application closed the socket.
+    pub orphan: bool,
+    /// When the last challenge ACK left (RFC 5961 7).
+    pub challenged: Option<Instant>,
+    /// One segment at SND.UNA is to be sent again.
+    pub resend_once: bool,
+    /// Segments received.
+    pub segs_in: u64,
+    /// Segments sent.
+    pub segs_out: u64,
+    /// Bytes of ours that the peer acknowledged.
+    pub bytes_acked: u64,
+}
+
+/// What becomes of a connection after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on.
+    Stay,
+    /// Both FINs are exchanged and we closed first: wait out old duplicates.
+    TimeWait,
+    /// It is over.
+    Gone(CloseReason),
+}
+
+impl Fate {
+    /// Over because of `error`.
+    pub const fn failed(error: SocketError) -> Self {
+        Self::Gone(CloseReason::Failed(error))
+    }
+}
+
+impl Open {
+    /// Follows an arrow of Figure 5.
+    pub fn enter(&mut self, event: Event, ends: &Ends, io: &mut Io<'_, '_>) {
+        let Some(to) = state::next(self.state, event) else { return };
+        note_state(ends, io, self.state, to);
+        self.state = to;
+        self.arm_fin_wait_2(io);
+    }
+
+    /// A socket that nobody reads does not wait for ever for the peer's FIN.
+    pub fn arm_fin_wait_2(&mut self, io: &Io<'_, '_>) {
+        if self.state == TcpState::FinWait2 && self.orphan {
+            self.timers.fin_wait_2.get_or_insert(io.now + io.config.fin_wait_2);
+        }
+    }
+
+    /// Tells the hub what there is to tell, as far as there is room. True when all is told.
+    pub fn inform(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        if self.orphan {
+            return true;
+        }
+        while io.out.up.room() > 0 {
+            let Some(event) = self.next_event(ends, io) else { return true };
+            io.out.up.push(event);
+        }
+        !self.has_news(io)
+    }
+
+    fn has_news(&self, io: &Io<'_, '_>) -> bool {
+        let Tell { established, finished, room: _, soft_error } = &self.tell;
+        *established
+            || *finished
+            || soft_error.is_some()
+            || self.rcv.has_ready()
+            || self.room_worth_telling(io)
+    }
+
+    /// Room is granted in big steps. A hub without credit cannot starve: what it used is either in
+    /// the buffer or owed to it, and what leaves the buffer is owed.
+    fn room_worth_telling(&self, io: &Io<'_, '_>) -> bool {
+        self.tell.room > 0 && self.tell.room >= self.send_capacity(io.config) / 4
+    }
+
+    /// Size of the send buffer.
+    pub fn send_capacity(&self, config: &Config) -> u32 {
+        self.options.send_buffer.unwrap_or(config.send_buffer)
+    }
+
+    fn next_event(&mut self, ends: &Ends, io: &Io<'_, '_>) -> Option<TcpEvent> {
+        let socket = ends.id;
+        if core::mem::take(&mut self.tell.established) {
+            let (local, remote) = (ends.local, ends.remote);
+            return Some(match self.listener.take() {
+                Some(listener) => TcpEvent::Incoming { listener, socket, local, remote },
+                None => TcpEvent::Established { socket, local, remote },
+            });
+        }
+        if self.room_worth_telling(io) {
+            return Some(TcpEvent::Room { socket, bytes: core::mem::take(&mut self.tell.room) });
+        }
+        if let Some(chunk) = self.rcv.take_ready() {
+            return Some(TcpEvent::Data { socket, chunk });
+        }
+        if core::mem::take(&mut self.tell.finished) {
+            return Some(TcpEvent::Finished { socket });
+        }
+        if let Some(error) = self.tell.soft_error.take() {
+            return Some(TcpEvent::SoftError { socket, error });
+        }
+        None
+    }
+
+    /// A snapshot of the connection.
+    pub fn info(&self, ends: &Ends, config: &Config) -> ConnectionInfo {
+        ConnectionInfo {
+            socket: ends.id,
+            local: ends.local,
+            remote: ends.remote,
+            state: self.state,
+            receive_queue: self.rcv.window.charged(),
+            send_queue: u32::try_from(self.snd.buffer.len()).unwrap_or(u32::MAX),
+            cwnd: self.cc.cwnd(),
+            ssthresh: self.cc.ssthresh(),
+            in_flight: self.snd.flight(),
+            snd_wnd: self.snd.window.size(),
+            rcv_wnd: self.rcv.window.offered(self.rcv.nxt),
+            mss: self.snd.mss,
+            srtt: self.snd.rtt.srtt(),
+            rttvar: self.snd.rtt.rttvar(),
+            rto: self.snd.rtt.rto(config),
+            retransmits: self.snd.retransmits,
+            bytes_acked: self.bytes_acked,
+            bytes_received: self.rcv.bytes_received,
+            segs_in: self.segs_in,
+            segs_out: self.segs_out,
+            limiting: self.limiting(),
+        }
+    }
+
+    fn limiting(&self) -> Limiting {
+        if self.snd.recovery.phase() != crate::send::recovery::Phase::Open {
+            Limiting::Recovery
+        } else if self.snd.unsent() == 0 {
+            Limiting::Application
+        } else if self.cc.cwnd() < self.snd.window.size() {
+            Limiting::CongestionWindow
+        } else {
+            Limiting::ReceiveWindow
+        }
+    }
+}
+
+impl Over {
+    /// Tells the rest. True when all is told.
+    pub fn inform(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        let socket = ends.id;
+        while io.out.up.room() > 0 {
+            if let Some(chunk) = self.ready.pop_front() {
+                io.out.up.push(TcpEvent::Data { socket, chunk });
+            } else if core::mem::take(&mut self.finished) {
+                io.out.up.push(TcpEvent::Finished { socket });
+            } else {
+                io.out.up.push(TcpEvent::Closed { socket, reason: self.reason });
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// States a change of state.
+pub fn note_state(ends: &Ends, io: &mut Io<'_, '_>, from: TcpState, to: TcpState) {
+    let (socket, local, remote) = (ends.id, ends.local, ends.remote);
+    io.out.note(|| Note::TcpState { socket, local, remote, from, to });
+}

@@ -1,0 +1,381 @@
+//! SYN-SENT and SYN-RECEIVED: the handshake, both ways and simultaneous (RFC 9293 3.5, 3.10.7.3).
+
+use layer::Instant;
+use layer::boundary::{SocketError, SocketId, TcpOptions, TcpState};
+use layer::{Duration, Reason};
+
+use crate::cc::Reno;
+use crate::config::Config;
+use crate::conn::output::emit;
+use crate::conn::{Ends, Io, Open, Tell, note_state, state};
+use crate::options::Options;
+use crate::recv::Receiver;
+use crate::segment::{Flags, Segment};
+use crate::send::rtt::RttEstimator;
+use crate::send::window::SendWindow;
+use crate::send::{Fin, Sender};
+use crate::seq::Seq;
+use crate::timers::{Timers, fired};
+
+/// RFC 9293 3.7.1 MUST-15: what a peer can take that does not say, IPv4 and IPv6.
+const DEFAULT_MSS: (u16, u16) = (536, 1220);
+
+/// No peer may make us send less than this at a time: tiny segments are an attack (CVE-2019-11479;
+/// Linux's `tcp_min_snd_mss`).
+const LEAST_MSS: u16 = 48;
+
+/// Who began. RFC 9293 3.5 MUST-11: SYN-RECEIVED remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Our application called.
+    Active,
+    /// A listener answered.
+    Passive(SocketId),
+}
+
+/// A connection that is not synchronized yet.
+#[derive(Debug)]
+pub struct Opening {
+    /// SYN-SENT or SYN-RECEIVED.
+    pub state: TcpState,
+    /// Who began.
+    pub origin: Origin,
+    /// Our initial number.
+    pub iss: Seq,
+    /// What the peer's SYN said, once it is here.
+    pub peer: Option<PeerSyn>,
+    /// Largest IP packet on the way, bytes.
+    pub mtu: u32,
+    /// Socket options.
+    pub options: Box<TcpOptions>,
+    /// When the SYN is sent again.
+    pub retransmit: Option<Instant>,
+    /// Resends so far.
+    pub retries: u32,
+    /// When the first SYN left, for the first round-trip sample.
+    pub sent_at: Instant,
+    /// The application has already closed its sending side.
+    pub shutdown: bool,
+    /// The application told us the last soft error to remember (RFC 9293 3.9.2.2).
+    pub soft_error: Option<SocketError>,
+}
+
+/// What a SYN says about its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerSyn {
+    /// IRS.
+    pub irs: Seq,
+    /// Its window, never scaled.
+    pub window: u16,
+    /// Its options.
+    pub options: Options,
+}
+
+/// What becomes of an opening.
+pub enum Outcome {
+    /// It waits on.
+    Stay,
+    /// It is synchronized; the segment goes on from the fifth step.
+    Open(Box<Open>, Option<Segment>),
+    /// It failed.
+    Failed(SocketError),
+    /// A passive one ended: the listener goes on as if nothing had been.
+    Vanished,
+}
+
+impl PeerSyn {
+    /// From a segment with SYN.
+    pub fn of(segment: &Segment) -> Self {
+        Self { irs: segment.seq, window: segment.window, options: segment.options }
+    }
+}
+
+impl Opening {
+    /// A new opening in `state`. The caller sends its first segment with [`Opening::transmit`].
+    pub fn new(
+        state: TcpState,
+        origin: Origin,
+        iss: Seq,
+        peer: Option<PeerSyn>,
+        mtu: u32,
+        options: Box<TcpOptions>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            state,
+            origin,
+            iss,
+            peer,
+            mtu,
+            options,
+            retransmit: None,
+            retries: 0,
+            sent_at: now,
+            shutdown: false,
+            soft_error: None,
+        }
+    }
+
+    /// Sends SYN or SYN-ACK, as the state asks, and arms the timer.
+    pub fn transmit(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let mut segment = Segment::bare(ends.local, ends.remote, Flags::SYN, self.iss);
+        if let (TcpState::SynReceived, Some(peer)) = (self.state, self.peer) {
+            segment.flags = Flags::SYN.with(Flags::ACK);
+            segment.ack = peer.irs.plus(1);
+        }
+        // RFC 7323 2.2: the window in a SYN is never scaled.
+        segment.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
+        segment.options = Options {
+            // RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3: MSS on every SYN.
+            mss: Some(self.our_mss(ends)),
+            window_scale: self.scaling().then(|| our_scale(self.capacity(io.config))),
+        };
+        emit(io, ends, segment, false);
+        // RFC 9293 3.8.3 MUST-22: SYNs are resent with back-off like anything else.
+        let backoff = 1_u32.checked_shl(self.retries).unwrap_or(u32::MAX);
+        let wait: Duration =
+            io.config.rto_initial.saturating_mul(backoff).min(io.config.rto_max * 2);
+        self.retransmit = Some(io.now + wait);
+    }
+
+    /// RFC 9293 3.7.1 MUST-67: what we can take is the path's packet less fixed headers.
+    fn our_mss(&self, ends: &Ends) -> u16 {
+        let headers = if ends.remote.is_ipv4() { 40 } else { 60 };
+        let mss = u16::try_from(self.mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
+        mss.min(self.options.max_segment.unwrap_or(u16::MAX)).max(LEAST_MSS)
+    }
+
+    /// RFC 9293 3.7.1 MUST-16: the least of what the peer takes and the path carries.
+    fn send_mss(&self, ends: &Ends) -> u32 {
+        let default = if ends.remote.is_ipv4() { DEFAULT_MSS.0 } else { DEFAULT_MSS.1 };
+        let theirs = self.peer.and_then(|peer| peer.options.mss).unwrap_or(default);
+        u32::from(theirs.max(LEAST_MSS).min(self.our_mss(ends)))
+    }
+
+    fn capacity(&self, config: &Config) -> u32 {
+        self.options.receive_buffer.unwrap_or(config.receive_buffer)
+    }
+
+    fn offered(&self, config: &Config) -> u32 {
+        self.capacity(config).min(65_535)
+    }
+
+    /// RFC 7323 2.2: we offer scaling; an answer offers it only if the peer's SYN did.
+    fn scaling(&self) -> bool {
+        self.peer.is_none_or(|peer| peer.options.window_scale.is_some())
+    }
+
+    /// A segment for this opening.
+    pub fn arrives(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Outcome {
+        match self.state {
+            TcpState::SynSent => self.in_syn_sent(ends, io, segment),
+            TcpState::SynReceived => self.in_syn_received(ends, io, segment),
+            TcpState::Closed
+            | TcpState::Listen
+            | TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::CloseWait
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::TimeWait => unreachable!("an opening is in one of two states"),
+        }
+    }
+
+    /// RFC 9293 3.10.7.3, in its order: ACK, RST, security, SYN.
+    fn in_syn_sent(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Outcome {
+        let has_ack = segment.flags.has(Flags::ACK);
+        if has_ack && segment.ack != self.iss.plus(1) {
+            if !segment.flags.has(Flags::RST) {
+                let mut reset = Segment::bare(ends.local, ends.remote, Flags::RST, segment.ack);
+                reset.ack = Seq(0);
+                io.stats.out_rsts += 1;
+                emit(io, ends, reset, false);
+            }
+            io.out.drop(Reason::TcpBadAck, segment);
+            return Outcome::Stay;
+        }
+        if segment.flags.has(Flags::RST) {
+            if !has_ack {
+                io.out.drop(Reason::TcpBlindReset, segment);
+                return Outcome::Stay;
+            }
+            io.out.consume(segment);
+            return Outcome::Failed(SocketError::ConnectionRefused);
+        }
+        if !segment.flags.has(Flags::SYN) {
+            io.out.drop(Reason::TcpBadFlags, segment);
+            return Outcome::Stay;
+        }
+        self.peer = Some(PeerSyn::of(&segment));
+        if has_ack {
+            return self.synchronize(ends, io, segment);
+        }
+        // RFC 9293 3.5 MUST-10: simultaneous open is supported: both SYNs crossed.
+        io.out.consume(segment);
+        let to = state::follow(self.state, state::Event::Syn);
+        note_state(ends, io, self.state, to);
+        self.state = to;
+        self.retries = 0;
+        self.transmit(ends, io);
+        Outcome::Stay
+    }
+
+    /// RFC 9293 3.10.7.4 for SYN-RECEIVED: sequence, RST, SYN, ACK. Text that comes early is not
+    /// acknowledged and comes again.
+    fn in_syn_received(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Outcome {
+        let Some(peer) = self.peer else { return Outcome::Vanished };
+        let nxt = peer.irs.plus(1);
+        let window = self.offered(io.config);
+        // A SYN-ACK to a SYN-ACK of a simultaneous open starts at IRS: its ACK is what counts.
+        let repeated = segment.seq == peer.irs && segment.flags.has(Flags::SYN);
+        let acceptable =
+            segment.seq.within(nxt, window.max(1)) || (repeated && segment.flags.has(Flags::ACK));
+        if !acceptable {
+            if repeated {
+                // The peer did not get our SYN-ACK.
+                self.transmit(ends, io);
+                io.out.consume(segment);
+                return Outcome::Stay;
+            }
+            if !segment.flags.has(Flags::RST) {
+                self.acknowledge(ends, io, nxt);
+            }
+            io.out.drop(Reason::TcpOutsideWindow, segment);
+            return Outcome::Stay;
+        }
+        if segment.flags.has(Flags::RST) {
+            if segment.seq != nxt {
+                self.acknowledge(ends, io, nxt);
+                io.out.drop(Reason::TcpBlindReset, segment);
+                return Outcome::Stay;
+            }
+            io.out.consume(segment);
+            return match self.origin {
+                Origin::Passive(_) => Outcome::Vanished,
+                Origin::Active => Outcome::Failed(SocketError::ConnectionRefused),
+            };
+        }
+        if segment.flags.has(Flags::SYN) && !repeated {
+            self.acknowledge(ends, io, nxt);
+            io.out.drop(Reason::TcpBlindSyn, segment);
+            return Outcome::Stay;
+        }
+        if !segment.flags.has(Flags::ACK) {
+            io.out.drop(Reason::TcpBadFlags, segment);
+            return Outcome::Stay;
+        }
+        // RFC 9293 3.10.7.4: an ACK of anything but our SYN gets a reset.
+        if segment.ack != self.iss.plus(1) {
+            let reset = Segment::bare(ends.local, ends.remote, Flags::RST, segment.ack);
+            io.stats.out_rsts += 1;
+            emit(io, ends, reset, false);
+            io.out.drop(Reason::TcpBadAck, segment);
+            return Outcome::Stay;
+        }
+        self.synchronize(ends, io, segment)
+    }
+
+    fn acknowledge(&self, ends: &Ends, io: &mut Io<'_, '_>, nxt: Seq) {
+        let mut ack = Segment::bare(ends.local, ends.remote, Flags::ACK, self.iss.plus(1));
+        ack.ack = nxt;
+        ack.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
+        emit(io, ends, ack, false);
+    }
+
+    /// Both SYNs are here and ours is acknowledged: ESTABLISHED.
+    fn synchronize(&mut self, ends: &Ends, io: &mut Io<'_, '_>, mut segment: Segment) -> Outcome {
+        let Some(peer) = self.peer else { return Outcome::Vanished };
+        let syn_was_lost = self.retries > 0;
+        let mss = self.send_mss(ends);
+        // RFC 7323 2.2: only if both SYNs carried the option.
+        let (our_scale, their_scale) = match peer.options.window_scale {
+            Some(theirs) => (our_scale(self.capacity(io.config)), theirs),
+            None => (0, 0),
+        };
+        let mut rtt = RttEstimator::new(io.config, syn_was_lost);
+        if !syn_was_lost {
+            rtt.sample(io.now.since(self.sent_at), io.config);
+        }
+        let in_syn = segment.flags.has(Flags::SYN);
+        let field = if in_syn { segment.window } else { peer.window };
+        let window = SendWindow::new(field, their_scale, peer.irs, self.iss);
+        let mut open = Box::new(Open {
+            state: self.state,
+            snd: Sender::new(self.iss, mss, window, rtt),
+            rcv: Receiver::new(
+                peer.irs,
+                self.capacity(io.config),
+                self.offered(io.config),
+                our_scale,
+            ),
+            cc: Box::new(Reno::new(mss, syn_was_lost)),
+            timers: Timers::default(),
+            options: self.options.clone(),
+            tell: Tell { established: true, soft_error: self.soft_error, ..Tell::default() },
+            listener: match self.origin {
+                Origin::Passive(listener) => Some(listener),
+                Origin::Active => None,
+            },
+            orphan: false,
+            challenged: None,
+            resend_once: false,
+            segs_in: 1,
+            segs_out: 1,
+            bytes_acked: 0,
+        });
+        open.tell.room = open.send_capacity(io.config);
+        open.enter(state::Event::SynAcknowledged, ends, io);
+        if self.shutdown {
+            open.snd.fin = Fin::Queued;
+            open.enter(state::Event::Close, ends, io);
+        }
+        if in_syn {
+            // RFC 9293 3.10.7.3: the SYN is acknowledged; data with it is processed further on.
+            open.rcv.ack.demand();
+            segment.flags.0 &= !Flags::SYN.0;
+            segment.seq = segment.seq.plus(1);
+            // The field was unscaled: it is taken already, not again as if it were scaled.
+            segment.window = u16::try_from(u32::from(field) >> their_scale).unwrap_or(field);
+            if segment.is_empty() {
+                io.out.consume(segment);
+                return Outcome::Open(open, None);
+            }
+        }
+        Outcome::Open(open, Some(segment))
+    }
+
+    /// The timer: sends the SYN again, or gives up.
+    pub fn on_timer(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Outcome {
+        if !fired(&mut self.retransmit, io.now) {
+            return Outcome::Stay;
+        }
+        // RFC 9293 3.8.3 MUST-23: R2 for a SYN is at least 3 minutes.
+        let limit = match self.origin {
+            Origin::Active => io.config.syn_retries,
+            Origin::Passive(_) => io.config.syn_ack_retries,
+        };
+        if self.retries >= limit {
+            io.stats.abort_on_timeout += 1;
+            return match self.origin {
+                Origin::Active => Outcome::Failed(self.soft_error.unwrap_or(SocketError::TimedOut)),
+                Origin::Passive(_) => Outcome::Vanished,
+            };
+        }
+        self.retries += 1;
+        io.stats.retrans_segs += 1;
+        io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
+        self.transmit(ends, io);
+        Outcome::Stay
+    }
+}
+
+/// RFC 7323 2.3: the smallest shift that can express the buffer, and at least Linux's 7, so that
+/// the buffer may grow later.
+fn our_scale(capacity: u32) -> u8 {
+    let mut shift = 7;
+    while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
+        shift += 1;
+    }
+    shift
+}

@@ -1,0 +1,328 @@
+//! What leaves: data within the windows, resends, probes, acknowledgements.
+//!
+//! Data leaves in super-segments of up to 64 KiB; cutting them at the MSS is left to the device or
+//! to `link` (metadata, not a second path). Everything here is in bytes.
+
+use layer::boundary::{IpOut, Send, protocol};
+use layer::{Note, PacketBuf, Segmentation, SegmentationKind};
+
+use crate::conn::{Ends, Fate, Io, Open};
+use crate::recv::ack::{AckPolicy, Due};
+use crate::segment::{Flags, Segment};
+use crate::send::Fin;
+use crate::send::recovery::Phase;
+use crate::seq::Seq;
+use crate::timers::fired;
+use layer::boundary::SocketError;
+
+/// Largest super-segment, payload bytes: 65,535 less the largest IP and TCP headers.
+const SUPER: u32 = 65_535 - 60 - 60;
+
+/// Sends one segment down.
+pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, confirmed: bool) {
+    let (source, destination) = (segment.source.ip(), segment.destination.ip());
+    io.stats.out_segs += 1;
+    io.out.down.push(IpOut::Datagram(Send {
+        interface: None,
+        // RFC 9293 3.9.1.1 MUST-45: the connection's own address, always.
+        source: Some(source),
+        destination,
+        protocol: protocol::TCP,
+        ttl: ends.ttl,
+        tos: ends.tos,
+        // RFC 8900: TCP never emits fragments; a path that is too narrow says so (RFC 1191).
+        dont_fragment: true,
+        confirmed,
+        packet: segment.write(),
+    }));
+}
+
+impl Open {
+    /// A segment of this connection with ACK, from SND.NXT.
+    fn segment(&mut self, ends: &Ends, flags: Flags, seq: Seq) -> Segment {
+        let mut segment = Segment::bare(ends.local, ends.remote, flags.with(Flags::ACK), seq);
+        segment.ack = self.rcv.nxt;
+        segment.window = self.rcv.window.advertise(self.rcv.nxt);
+        segment
+    }
+
+    fn dispatch(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) {
+        // Every segment acknowledges all that came in order.
+        self.rcv.ack.sent();
+        self.timers.delayed_ack = None;
+        self.segs_out += 1;
+        let confirmed = core::mem::take(&mut self.snd.confirmed);
+        emit(io, ends, segment, confirmed);
+    }
+
+    /// An acknowledgement without text.
+    pub fn send_ack(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let segment = self.segment(ends, Flags::ACK, self.snd.nxt);
+        self.dispatch(ends, io, segment);
+    }
+
+    /// A reset; the connection is over after it.
+    pub fn send_reset(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        io.stats.out_rsts += 1;
+        let mut segment = self.segment(ends, Flags::RST, self.snd.nxt);
+        segment.window = 0;
+        self.dispatch(ends, io, segment);
+    }
+
+    /// The batch ended or a timer fired: send what may be sent. False if the outlet is full and
+    /// something had to stay.
+    pub fn output(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        let sent_all = self.resend(ends, io) && self.send_new(ends, io);
+        assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
+        self.arm_persist(io);
+        match self.rcv.ack.at_end_of_batch() {
+            Due::Now => self.send_ack(ends, io),
+            Due::Later => {
+                let deadline = AckPolicy::deadline(io.now, io.config.delayed_ack);
+                self.timers.delayed_ack.get_or_insert(deadline);
+            }
+            Due::Nothing => {}
+        }
+        sent_all
+    }
+
+    /// Sends again what recovery asked for. False if the outlet is full.
+    fn resend(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        if self.resend_once {
+            if io.out.down.room() == 0 {
+                return false;
+            }
+            self.resend_once = false;
+            self.resend_at(ends, io, self.snd.una, self.snd.mss, false);
+            self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
+        }
+        while let Some(at) = self.snd.resend {
+            // RFC 6298 5.4 and RFC 5681: going back, within the congestion window; RFC 9293 3.8.6
+            // SHLD-16: within the peer's window, but always the first segment.
+            let out = at.since(self.snd.una);
+            let window = self.cc.cwnd().min(self.snd.window.size().max(self.snd.mss));
+            if out + self.snd.mss > window && out > 0 {
+                break;
+            }
+            if io.out.down.room() == 0 {
+                return false;
+            }
+            let sent = self.resend_at(ends, io, at, self.snd.mss, true);
+            let next = at.plus(sent.max(1));
+            self.snd.resend = next.before(self.snd.nxt).then_some(next);
+            self.timers.retransmit.get_or_insert(io.now + self.snd.rtt.rto(io.config));
+        }
+        true
+    }
+
+    /// Resends up to `len` bytes from `at`; returns the sequence space it took.
+    fn resend_at(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        at: Seq,
+        len: u32,
+        timeout: bool,
+    ) -> u32 {
+        let text_end = self.snd.text_end().min(self.snd.nxt);
+        let bytes = if at.before(text_end) { text_end.since(at).min(len) } else { 0 };
+        let fin = matches!(self.snd.fin, Fin::Sent(fin) if fin == at.plus(bytes));
+        if bytes == 0 && !fin {
+            return 0;
+        }
+        self.snd.rtt.resent();
+        self.snd.retransmits += 1;
+        io.stats.retrans_segs += 1;
+        // `emit` counts it as sent; resends are not (RFC 4022 tcpOutSegs).
+        io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
+        let (socket, seq) = (ends.id, at.0);
+        io.out.note(|| Note::TcpRetransmit { socket, seq, bytes, timeout });
+        self.send_text(ends, io, at, bytes, fin);
+        bytes + u32::from(fin)
+    }
+
+    /// Sends what was never sent, as far as windows, silly-window avoidance and Nagle allow.
+    /// False if the outlet is full.
+    fn send_new(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        if self.snd.resend.is_some() {
+            return true;
+        }
+        self.forget_idle_window(io);
+        while let Some((bytes, fin)) = self.next_new() {
+            if io.out.down.room() == 0 {
+                return false;
+            }
+            let at = self.snd.nxt;
+            self.snd.nxt = at.plus(bytes + u32::from(fin));
+            if fin {
+                self.snd.fin = Fin::Sent(at.plus(bytes));
+            }
+            self.send_text(ends, io, at, bytes, fin);
+            self.snd.rtt.sent(self.snd.nxt, io.now);
+            self.snd.last_sent = Some(io.now);
+            self.timers.persist = None;
+            // RFC 6298 5.1: sending starts the timer if it does not run.
+            self.timers.retransmit.get_or_insert(io.now + self.snd.rtt.rto(io.config));
+        }
+        true
+    }
+
+    /// RFC 5681 4.1: after a timeout's worth of silence the window says nothing about the network.
+    fn forget_idle_window(&mut self, io: &Io<'_, '_>) {
+        let idle =
+            self.snd.last_sent.is_some_and(|at| io.now.since(at) > self.snd.rtt.rto(io.config));
+        if idle && self.snd.flight() == 0 && self.snd.unsent() > 0 {
+            self.cc.idle();
+            self.snd.last_sent = Some(io.now);
+        }
+    }
+
+    /// Bytes of text for the next new segment, and whether FIN goes with it.
+    fn next_new(&self) -> Option<(u32, bool)> {
+        let cwnd = self.cc.cwnd().saturating_add(self.snd.recovery.inflation());
+        let unsent = self.snd.unsent();
+        let usable = self.snd.window.usable(self.snd.una, self.snd.nxt, cwnd);
+        let bytes = self.segment_size(unsent, unsent.min(usable));
+        let fin = self.snd.fin == Fin::Queued && bytes == unsent;
+        // A FIN alone needs no window: it takes no buffer.
+        (bytes > 0 || fin).then_some((bytes, fin))
+    }
+
+    /// Silly-window avoidance and Nagle (RFC 9293 3.8.6.2.1, 3.7.4) on `possible` of `unsent`.
+    fn segment_size(&self, unsent: u32, possible: u32) -> u32 {
+        let mss = self.snd.mss;
+        let last = possible == unsent;
+        let closing = self.snd.fin == Fin::Queued;
+        // RFC 9293 3.7.4 MUST-17: Nagle can be turned off.
+        let hold_small = self.options.cork || !(self.options.nodelay || closing);
+        if possible >= mss {
+            let bytes = possible.min(SUPER - SUPER % mss);
+            let tail = bytes % mss;
+            // RFC 9293 3.9.1.2 SHLD-28: full segments whenever possible.
+            return if last && bytes == unsent && !hold_small { bytes } else { bytes - tail };
+        }
+        let idle = self.snd.flight() == 0;
+        // RFC 9293 3.7.4 SHLD-7: one small segment at a time.
+        // RFC 9293 3.9.1.2 MUST-60: what is held goes when the flight is acknowledged.
+        if last && (!hold_small || (idle && !self.options.cork)) {
+            return possible;
+        }
+        // RFC 9293 3.8.6.2.1 MUST-38: not a silly segment, but half the largest window is enough.
+        if idle && possible > 0 && possible >= self.snd.window.largest() / 2 { possible } else { 0 }
+    }
+
+    /// One segment with `bytes` of text from `at`, and FIN if asked.
+    fn send_text(&mut self, ends: &Ends, io: &mut Io<'_, '_>, at: Seq, bytes: u32, fin: bool) {
+        let end = at.plus(bytes);
+        let mut flags = Flags::ACK;
+        if fin {
+            flags = flags.with(Flags::FIN);
+        }
+        // RFC 9293 3.9.1.2 MUST-61: PSH on the segment that empties the queue.
+        if bytes > 0 && !end.before(self.snd.text_end()) {
+            flags = flags.with(Flags::PSH);
+        }
+        let mut segment = self.segment(ends, flags, at);
+        let mut text = PacketBuf::new();
+        self.snd.buffer.slice(self.snd.position(at), bytes as usize, &mut text);
+        if bytes > self.snd.mss {
+            let kind = if ends.remote.is_ipv4() {
+                SegmentationKind::TcpV4
+            } else {
+                SegmentationKind::TcpV6
+            };
+            let size = u16::try_from(self.snd.mss).unwrap_or(u16::MAX);
+            text.offload_mut().segmentation = Some(Segmentation { kind, size, ecn: false });
+        }
+        segment.payload = text;
+        self.dispatch(ends, io, segment);
+    }
+
+    /// Runs the persist timer while something waits and nothing that is under way will bring an
+    /// answer (RFC 9293 3.8.6.1 MUST-35, MUST-36).
+    fn arm_persist(&mut self, io: &Io<'_, '_>) {
+        let closed = self.snd.window.size() == 0;
+        let waiting = self.snd.unsent() > 0;
+        if closed && (waiting || self.snd.flight() > 0) {
+            // The probe byte, once sent, is covered by this timer and not by the other.
+            self.timers.retransmit = None;
+        } else if !(waiting && self.snd.flight() == 0) {
+            self.timers.persist = None;
+            self.snd.persist.reset();
+            return;
+        }
+        let (rto, longest) = (self.snd.rtt.rto(io.config), io.config.rto_max);
+        let at = self.snd.persist.next(io.now, rto, longest);
+        self.timers.persist.get_or_insert(at);
+    }
+
+    /// Does what the timers say. The segments leave in `output`.
+    pub fn on_timers(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
+        if fired(&mut self.timers.fin_wait_2, io.now) {
+            return Fate::failed(SocketError::TimedOut);
+        }
+        if fired(&mut self.timers.delayed_ack, io.now) {
+            io.stats.delayed_acks += 1;
+            self.rcv.ack.demand();
+        }
+        if fired(&mut self.timers.persist, io.now) {
+            return self.probe(ends, io);
+        }
+        if fired(&mut self.timers.retransmit, io.now) && self.snd.flight() > 0 {
+            return self.retransmission_timeout(ends, io);
+        }
+        Fate::Stay
+    }
+
+    fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
+        io.stats.timeouts += 1;
+        // RFC 9293 3.8.3 MUST-20: after R2 the connection is closed.
+        if self.snd.retries >= io.config.retries {
+            io.stats.abort_on_timeout += 1;
+            return Fate::failed(SocketError::TimedOut);
+        }
+        let first = self.snd.retries == 0;
+        self.snd.retries += 1;
+        let flight = self.snd.flight();
+        self.cc.timeout(flight, first && self.snd.recovery.phase() != Phase::Loss);
+        self.snd.recovery.timeout(self.snd.nxt);
+        self.snd.rtt.resent();
+        self.snd.rtt.back_off();
+        self.snd.resend = Some(self.snd.una);
+        self.resend_once = false;
+        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+        Fate::Stay
+    }
+
+    /// The persist timer expired: one octet past the window, or what silly-window avoidance held.
+    fn probe(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
+        // RFC 9293 3.8.6.1 MUST-37: probing goes on for ever while the peer answers; each answer
+        // sets `retries` back.
+        if self.snd.retries >= io.config.retries {
+            io.stats.abort_on_timeout += 1;
+            return Fate::failed(SocketError::TimedOut);
+        }
+        self.snd.retries += 1;
+        self.snd.persist.probed();
+        io.stats.win_probe += 1;
+        if self.snd.flight() > 0 {
+            self.resend_at(ends, io, self.snd.una, 1, true);
+            return Fate::Stay;
+        }
+        let at = self.snd.nxt;
+        // RFC 9293 3.8.6.2.1 (4): the override timeout sends what fits; RFC 9293 3.8.6.1 MUST-36:
+        // at least one octet, whatever the window says.
+        let usable = self.snd.window.usable(self.snd.una, at, self.cc.cwnd());
+        let bytes = self.snd.unsent().min(usable.clamp(1, self.snd.mss));
+        if bytes > 0 {
+            self.snd.nxt = at.plus(bytes);
+            self.snd.last_sent = Some(io.now);
+            self.send_text(ends, io, at, bytes, false);
+            if usable > 0 {
+                self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
+            }
+        }
+        Fate::Stay
+    }
+}

@@ -1,0 +1,395 @@
+//! [`Tcp`] as a [`Layer`]: finds the connection, keeps the list of what is due, and puts
+//! connections into the shape that their state needs.
+//!
+//! Everything that changes a connection marks it due; `poll` serves the due ones, once each. A
+//! connection that stops for want of room stays due. So `poll` costs what is due (law L7), and a
+//! batch of segments is answered by one burst of output.
+
+mod commands;
+mod segments;
+
+use std::collections::VecDeque;
+
+use layer::boundary::{ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpState};
+use layer::{Accounted, Counted, Deadlines, Instant, Layer, Out};
+use rustc_hash::FxHashMap;
+
+use crate::config::Config;
+use crate::conn::opening::{Opening, Origin, Outcome};
+use crate::conn::state::{Event, follow};
+use crate::conn::{Connection, Fate, Io, Over, Phase, note_state};
+use crate::isn::IsnSource;
+use crate::listen::Listener;
+use crate::ports::{Bound, Ports};
+use crate::stats::Stats;
+use crate::table::{Key, Table};
+use commands::Routing;
+use layer::boundary::CloseReason;
+
+/// The TCP layer of one stack.
+#[derive(Debug)]
+pub struct Tcp {
+    config: Config,
+    isn: IsnSource,
+    table: Table,
+    ports: Ports,
+    /// Reserved addresses, by socket.
+    bound: FxHashMap<SocketId, Bound>,
+    listeners: FxHashMap<SocketId, Listener>,
+    /// Active openings that wait for IP to name a route.
+    routing: FxHashMap<SocketId, Routing>,
+    /// Connections to be served by the next poll.
+    due: VecDeque<Key>,
+    deadlines: Deadlines<Key>,
+    /// Answers to commands for which there is no connection, until there is room.
+    answers: VecDeque<TcpEvent>,
+    stats: Stats,
+    next_accepted: u64,
+}
+
+impl Tcp {
+    /// A layer without connections.
+    pub fn new(config: Config) -> Self {
+        let key = config.key;
+        Self {
+            isn: IsnSource::new(derive(key, 1)),
+            table: Table::new(derive(key, 2)),
+            ports: Ports::new(derive(key, 3), config.ephemeral_ports),
+            config,
+            bound: FxHashMap::default(),
+            listeners: FxHashMap::default(),
+            routing: FxHashMap::default(),
+            due: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            answers: VecDeque::new(),
+            stats: Stats::default(),
+            next_accepted: SocketId::ACCEPTED.0,
+        }
+    }
+
+    /// Counters since construction.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// All connections but those in LISTEN, for the status page and `ss`.
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        self.table.iter().filter_map(|c| connection_info(c, &self.config)).collect()
+    }
+
+    /// Connections in the table, any state but LISTEN.
+    pub fn connection_count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Puts a connection on the due list, once.
+    fn mark_due(&mut self, key: Key) {
+        if let Some(connection) = self.table.get_mut(key)
+            && !connection.due
+        {
+            connection.due = true;
+            self.due.push_back(key);
+        }
+    }
+
+    /// Serves one due connection: timers, output, news for the hub. False if an outlet was full.
+    fn serve(&mut self, key: Key, now: Instant, out: &mut Out<'_, Self>) -> bool {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return true };
+        connection.due = false;
+        let io = &mut Io { now, out, stats, config };
+        let Connection { ends, phase, orphan, .. } = connection;
+        let (outcome, done) = match phase {
+            Phase::Opening(opening) => (Served::Opening(opening.on_timer(ends, io)), true),
+            Phase::Open(open) => {
+                let fate = open.on_timers(ends, io);
+                let sent = fate != Fate::Stay || open.output(ends, io);
+                let told = open.inform(ends, io);
+                let fate = match fate {
+                    Fate::Stay if told && open.state == TcpState::TimeWait => Fate::TimeWait,
+                    other => other,
+                };
+                (Served::Open(fate), sent && told)
+            }
+            Phase::TimeWait(wait) => {
+                let over = wait.until <= now;
+                if over {
+                    let to = follow(TcpState::TimeWait, Event::Expired);
+                    note_state(ends, io, TcpState::TimeWait, to);
+                }
+                (if over { Served::Expired } else { Served::Stay }, true)
+            }
+            Phase::Over(over) => {
+                let told = *orphan || over.inform(ends, io);
+                (if told { Served::Expired } else { Served::Stay }, told)
+            }
+        };
+        match outcome {
+            Served::Opening(outcome) => self.follow_opening(key, now, outcome, out),
+            Served::Open(fate) => self.follow(key, now, fate, out),
+            Served::Expired => self.remove(key),
+            Served::Stay => {}
+        }
+        self.hint(key);
+        done
+    }
+
+    /// Acts on the fate of an open connection.
+    fn follow(&mut self, key: Key, now: Instant, fate: Fate, out: &mut Out<'_, Self>) {
+        match fate {
+            Fate::Stay => {}
+            Fate::Gone(reason) => self.end(key, now, reason, out),
+            Fate::TimeWait => {
+                let Self { table, stats, config, .. } = self;
+                let Some(connection) = table.get_mut(key) else { return };
+                let Phase::Open(open) = &mut connection.phase else { return };
+                let io = &mut Io { now, out, stats, config };
+                let orphan = connection.orphan;
+                // The last ACK may be owed, and the hub may not know all yet: then later.
+                let quiet = open.output(&connection.ends, io) && open.inform(&connection.ends, io);
+                let room = orphan || io.out.up.room() > 0;
+                if !(quiet && room) {
+                    self.mark_due(key);
+                    return;
+                }
+                let wait = open.time_wait(io);
+                if !orphan {
+                    let (socket, reason) = (connection.ends.id, CloseReason::Finished);
+                    io.out.up.push(TcpEvent::Closed { socket, reason });
+                }
+                io.stats.time_waits += 1;
+                connection.phase = Phase::TimeWait(wait);
+                connection.orphan = true;
+                let id = connection.ends.id;
+                self.table.forget_id(id);
+            }
+        }
+    }
+
+    /// Acts on what became of an opening.
+    fn follow_opening(
+        &mut self,
+        key: Key,
+        now: Instant,
+        outcome: Outcome,
+        out: &mut Out<'_, Self>,
+    ) {
+        let error = match outcome {
+            Outcome::Stay => return,
+            Outcome::Open(open, segment) => {
+                self.opened(key, open);
+                if let Some(segment) = segment {
+                    self.deliver_rest(key, now, segment, out);
+                }
+                self.mark_due(key);
+                return;
+            }
+            Outcome::Failed(error) => error,
+            Outcome::Vanished => layer::boundary::SocketError::ConnectionAborted,
+        };
+        self.stats.attempt_fails += 1;
+        self.end(key, now, CloseReason::Failed(error), out);
+    }
+
+    /// A connection is over: its tuple is free at once, and the hub hears of it when it can.
+    fn end(&mut self, key: Key, now: Instant, reason: CloseReason, out: &mut Out<'_, Self>) {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
+        let port = connection.ends.local.port();
+        let io = &mut Io { now, out, stats, config };
+        let from = state_of(&connection.phase);
+        note_state(&connection.ends, io, from, TcpState::Closed);
+        let nothing =
+            Phase::Over(Box::new(Over { ready: VecDeque::new(), finished: false, reason }));
+        let (told, listener, rest) = match core::mem::replace(&mut connection.phase, nothing) {
+            Phase::Opening(opening) => {
+                (opening.origin == Origin::Active, origin_of(&opening), None)
+            }
+            Phase::Open(open) => {
+                let open = *open;
+                (open.listener.is_none(), open.listener, Some((open.rcv, open.tell.finished)))
+            }
+            Phase::TimeWait(_) | Phase::Over(_) => (false, None, None),
+        };
+        if let (Some((rcv, finished)), Phase::Over(over)) = (rest, &mut connection.phase) {
+            over.ready = rcv.into_ready();
+            over.finished = finished;
+        }
+        // A passive opening that the hub never heard of ends as silently.
+        connection.orphan |= !told;
+        let orphan = connection.orphan;
+        if let Some(listener) = listener.and_then(|id| self.listeners.get_mut(&id)) {
+            listener.release();
+        }
+        if self.table.forget_tuple(key) {
+            self.ports.disconnected(port);
+        }
+        if orphan {
+            self.remove(key);
+        } else {
+            self.mark_due(key);
+        }
+    }
+
+    fn remove(&mut self, key: Key) {
+        let had_tuple = self.table.forget_tuple(key);
+        if let Some(connection) = self.table.remove(key)
+            && had_tuple
+        {
+            self.ports.disconnected(connection.ends.local.port());
+        }
+    }
+
+    /// Tells the deadline heap when to look at a connection.
+    fn hint(&mut self, key: Key) {
+        let Some(connection) = self.table.get_mut(key) else { return };
+        let at = match &connection.phase {
+            Phase::Opening(opening) => opening.retransmit,
+            Phase::Open(open) => open.timers.next(),
+            Phase::TimeWait(wait) => Some(wait.until),
+            Phase::Over(_) => None,
+        };
+        self.deadlines.hint(at, key, &mut connection.hinted);
+    }
+}
+
+/// What serving a connection led to.
+enum Served {
+    Opening(Outcome),
+    Open(Fate),
+    Expired,
+    Stay,
+}
+
+impl Layer for Tcp {
+    type FromBelow = IpIn;
+    type ToAbove = TcpEvent;
+    type FromAbove = TcpCommand;
+    type ToBelow = IpOut;
+
+    fn receive(&mut self, now: Instant, item: IpIn, out: &mut Out<'_, Self>) {
+        match item {
+            IpIn::Datagram(datagram) => self.datagram(now, datagram, out),
+            IpIn::Error(error) => self.error(now, error, out),
+            IpIn::Path(path) => self.routed(now, path, out),
+            // Room for send/mtu.rs: until then the path is as wide as the interface.
+            IpIn::PathMtu { .. } => out.ledger.count_consumed(),
+        }
+    }
+
+    fn send(&mut self, now: Instant, item: TcpCommand, out: &mut Out<'_, Self>) {
+        out.ledger.count_consumed();
+        self.command(now, item, out);
+    }
+
+    fn poll(&mut self, now: Instant, out: &mut Out<'_, Self>) {
+        while let Some((at, key)) = self.deadlines.pop_due(now) {
+            let Some(connection) = self.table.get_mut(key) else { continue };
+            if connection.hinted == Some(at) {
+                connection.hinted = None;
+                self.mark_due(key);
+            }
+        }
+        while out.up.room() > 0
+            && let Some(answer) = self.answers.pop_front()
+        {
+            out.up.push(answer);
+        }
+        // Once round: what becomes due again meanwhile waits for the next call.
+        for _ in 0..self.due.len() {
+            let Some(key) = self.due.pop_front() else { break };
+            if !self.serve(key, now, out) {
+                self.mark_due(key);
+            }
+        }
+    }
+
+    fn poll_at(&self) -> Option<Instant> {
+        if self.due.is_empty() && self.answers.is_empty() {
+            self.deadlines.next()
+        } else {
+            Some(Instant::ZERO)
+        }
+    }
+}
+
+impl Accounted for Tcp {
+    fn held_items(&self) -> usize {
+        self.table
+            .iter()
+            .map(|connection| match &connection.phase {
+                Phase::Open(open) => open.rcv.held(),
+                Phase::Over(over) => over.ready.len(),
+                Phase::Opening(_) | Phase::TimeWait(_) => 0,
+            })
+            .sum()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.table
+            .iter()
+            .map(|connection| {
+                let buffers = match &connection.phase {
+                    Phase::Open(open) => open.snd.buffer.len() + open.rcv.held_bytes(),
+                    Phase::Over(over) => over.ready.iter().map(bytes::Bytes::len).sum(),
+                    Phase::Opening(_) | Phase::TimeWait(_) => 0,
+                };
+                core::mem::size_of::<Connection>() + buffers
+            })
+            .sum()
+    }
+}
+
+impl Counted for Tcp {
+    fn counters(&self, each: &mut dyn FnMut(&'static str, u64)) {
+        let established = self
+            .table
+            .iter()
+            .filter(|c| matches!(state_of(&c.phase), TcpState::Established | TcpState::CloseWait));
+        each("TcpCurrEstab", established.count() as u64);
+        self.stats.each(each);
+    }
+}
+
+fn origin_of(opening: &Opening) -> Option<SocketId> {
+    match opening.origin {
+        Origin::Passive(listener) => Some(listener),
+        Origin::Active => None,
+    }
+}
+
+fn state_of(phase: &Phase) -> TcpState {
+    match phase {
+        Phase::Opening(opening) => opening.state,
+        Phase::Open(open) => open.state,
+        Phase::TimeWait(_) => TcpState::TimeWait,
+        Phase::Over(_) => TcpState::Closed,
+    }
+}
+
+fn connection_info(connection: &Connection, config: &Config) -> Option<ConnectionInfo> {
+    let ends = &connection.ends;
+    match &connection.phase {
+        Phase::Open(open) => Some(open.info(ends, config)),
+        Phase::Opening(_) | Phase::TimeWait(_) => {
+            let state = state_of(&connection.phase);
+            Some(ConnectionInfo::bare(ends.id, ends.local, ends.remote, state))
+        }
+        Phase::Over(_) => None,
+    }
+}
+
+/// One key for each use, so that what one reveals says nothing about another.
+fn derive(key: [u8; 16], purpose: u8) -> [u8; 16] {
+    use core::hash::Hasher;
+    let mut derived = [0; 16];
+    for (half, bytes) in derived.chunks_exact_mut(8).enumerate() {
+        let mut hasher = siphasher::sip::SipHasher24::new_with_key(&key);
+        hasher.write(&[purpose, u8::from(half > 0)]);
+        bytes.copy_from_slice(&hasher.finish().to_le_bytes());
+    }
+    derived
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! What comes from above: the hub's commands (RFC 9293 3.10.1 to 3.10.6).
+
+use core::net::SocketAddr;
+
+use layer::boundary::{
+    BoundAddress, CloseReason, IpOut, Route, SocketError, SocketId, TcpCommand, TcpEvent,
+    TcpOptions, TcpState, protocol,
+};
+use layer::{Instant, Out};
+
+use super::Tcp;
+use crate::conn::opening::{Opening, Origin};
+use crate::conn::state::{Event, follow};
+use crate::conn::{Ends, Fate, Io, Phase};
+use crate::listen::Listener;
+use crate::ports::Bound;
+use crate::table::{Key, Tuple};
+
+/// An active open that waits for a route.
+#[derive(Debug)]
+pub(super) struct Routing {
+    socket: SocketId,
+    remote: SocketAddr,
+    options: Box<TcpOptions>,
+    /// The application has closed its sending side meanwhile.
+    shutdown: bool,
+}
+
+impl Tcp {
+    /// One command.
+    pub(super) fn command(&mut self, now: Instant, command: TcpCommand, out: &mut Out<'_, Self>) {
+        match command {
+            TcpCommand::Bind { socket, local, reuse_address, reuse_port } => {
+                self.bind(socket, local, reuse_address, reuse_port);
+            }
+            TcpCommand::Listen { socket, backlog, options } => {
+                self.listen(socket, backlog, options);
+            }
+            TcpCommand::Connect { socket, remote, options } => {
+                self.connect(socket, remote, options, out);
+            }
+            TcpCommand::Accepted { listener } => {
+                if let Some(listener) = self.listeners.get_mut(&listener) {
+                    listener.release();
+                }
+            }
+            TcpCommand::Send { socket, data } => {
+                self.with_open(socket, |open| open.snd.buffer.push(data));
+            }
+            TcpCommand::Consumed { socket, bytes } => self.with_open(socket, |open| {
+                open.rcv.window.consumed(bytes);
+                if open.rcv.window.update_due(open.rcv.nxt, open.snd.mss) {
+                    open.rcv.ack.demand();
+                }
+            }),
+            TcpCommand::Shutdown { socket } => self.finish(now, socket, out, Finish::Shutdown),
+            TcpCommand::Close { socket } => self.finish(now, socket, out, Finish::Close),
+            TcpCommand::Abort { socket } => self.finish(now, socket, out, Finish::Abort),
+            TcpCommand::Configure { socket, options } => self.configure(socket, options),
+            TcpCommand::Query { socket } => self.query(socket),
+        }
+    }
+
+    /// Changes an open connection and looks at it in the next poll.
+    fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut crate::conn::Open)) {
+        let Some(key) = self.table.find_id(socket) else { return };
+        if let Some(connection) = self.table.get_mut(key)
+            && let Phase::Open(open) = &mut connection.phase
+        {
+            change(open);
+            self.mark_due(key);
+        }
+    }
+
+    fn bind(&mut self, socket: SocketId, local: BoundAddress, reuse_address: bool, port: bool) {
+        let mut bound = Bound {
+            socket,
+            local: local.address,
+            reuse_address,
+            reuse_port: port,
+            listening: false,
+        };
+        let result = if self.bound.contains_key(&socket) {
+            Err(SocketError::InvalidInput)
+        } else {
+            self.ports.bind(bound)
+        };
+        if let Ok(local) = result {
+            bound.local = local;
+            self.bound.insert(socket, bound);
+        }
+        self.answers.push_back(TcpEvent::Bound { socket, result });
+    }
+
+    fn listen(&mut self, socket: SocketId, backlog: u32, options: Box<TcpOptions>) {
+        let Some(bound) = self.bound.get(&socket) else {
+            return self.fail(socket, SocketError::InvalidInput);
+        };
+        // RFC 9293 3.9.1.1 MUST-41, MUST-42: connections on the port go on, opening ones too.
+        if let Err(error) = self.ports.listen(socket, bound.local) {
+            return self.fail(socket, error);
+        }
+        let pending = self.listeners.get(&socket).map_or(0, |listener| listener.pending);
+        let mut listener = Listener::new(backlog, options);
+        listener.pending = pending;
+        self.listeners.insert(socket, listener);
+    }
+
+    /// RFC 9293 3.10.1, active: first of all, how would packets get there, and from where?
+    fn connect(
+        &mut self,
+        socket: SocketId,
+        remote: SocketAddr,
+        options: Box<TcpOptions>,
+        out: &mut Out<'_, Self>,
+    ) {
+        let busy = self.listeners.contains_key(&socket)
+            || self.routing.contains_key(&socket)
+            || self.table.find_id(socket).is_some();
+        if busy || remote.port() == 0 {
+            return self.fail(socket, SocketError::InvalidInput);
+        }
+        // RFC 9293 3.9.1.1 MUST-43: the application may name the local address; MUST-44: else IP
+        // chooses it before the first SYN.
+        let named = self.bound.get(&socket).map(|bound| bound.local.ip());
+        out.down.push(IpOut::Lookup {
+            token: socket.0,
+            protocol: protocol::TCP,
+            interface: None,
+            source: named.filter(|address| !address.is_unspecified()),
+            destination: remote.ip(),
+        });
+        self.routing.insert(socket, Routing { socket, remote, options, shutdown: false });
+    }
+
+    /// The way is known: choose a port, send the SYN.
+    pub(super) fn active_open(
+        &mut self,
+        now: Instant,
+        routing: Routing,
+        route: Route,
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), SocketError> {
+        let Routing { socket, remote, options, shutdown } = routing;
+        if self.table.len() >= self.config.max_connections {
+            return Err(SocketError::NoBuffers);
+        }
+        let mut local = SocketAddr::new(route.source, 0);
+        let table = &self.table;
+        let taken = |port: u16| {
+            let local = SocketAddr::new(route.source, port);
+            table.find(&Tuple { local, remote }).is_some()
+        };
+        let port = match self.bound.get(&socket) {
+            Some(bound) if taken(bound.local.port()) => {
+                return Err(SocketError::AddressNotAvailable);
+            }
+            Some(bound) => bound.local.port(),
+            None => self
+                .ports
+                .ephemeral(local, remote, taken)
+                .ok_or(SocketError::AddressNotAvailable)?,
+        };
+        local.set_port(port);
+        let ends = Ends { id: socket, local, remote, ttl: options.ttl, tos: options.tos };
+        self.stats.active_opens += 1;
+        let iss = self.isn.isn(now, local, remote);
+        let state = follow(TcpState::Closed, Event::ActiveOpen);
+        let mut opening = Opening::new(state, Origin::Active, iss, None, route.mtu, options, now);
+        opening.shutdown = shutdown;
+        let Self { stats, config, .. } = self;
+        let io = &mut Io { now, out, stats, config };
+        crate::conn::note_state(&ends, io, TcpState::Closed, state);
+        opening.transmit(&ends, io);
+        self.insert(ends, opening);
+        Ok(())
+    }
+
+    /// Answers a command for which there is no connection.
+    pub(super) fn fail(&mut self, socket: SocketId, error: SocketError) {
+        let reason = CloseReason::Failed(error);
+        self.answers.push_back(TcpEvent::Closed { socket, reason });
+    }
+
+    fn finish(&mut self, now: Instant, socket: SocketId, out: &mut Out<'_, Self>, how: Finish) {
+        if how != Finish::Shutdown {
+            self.listeners.remove(&socket);
+            if let Some(bound) = self.bound.remove(&socket) {
+                self.ports.unbind(socket, bound.local);
+            }
+            self.answers.retain(|event| event.socket() != socket);
+            self.routing.remove(&socket);
+        } else if let Some(routing) = self.routing.get_mut(&socket) {
+            routing.shutdown = true;
+        }
+        if let Some(key) = self.table.find_id(socket) {
+            self.finish_connection(now, key, out, how);
+        }
+    }
+
+    fn finish_connection(&mut self, now: Instant, key: Key, out: &mut Out<'_, Self>, how: Finish) {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
+        let io = &mut Io { now, out, stats, config };
+        let id = connection.ends.id;
+        connection.orphan |= how != Finish::Shutdown;
+        let fate = match &mut connection.phase {
+            Phase::Open(open) => match how {
+                Finish::Shutdown => {
+                    open.shutdown(&connection.ends, io);
+                    Fate::Stay
+                }
+                Finish::Close => open.close(&connection.ends, io),
+                Finish::Abort => open.abort(&connection.ends, io),
+            },
+            Phase::Opening(opening) => match how {
+                Finish::Shutdown => {
+                    opening.shutdown = true;
+                    Fate::Stay
+                }
+                // RFC 9293 3.10.4: CLOSE in SYN-SENT deletes the TCB.
+                Finish::Close | Finish::Abort => Fate::failed(SocketError::ConnectionAborted),
+            },
+            Phase::TimeWait(_) => Fate::Stay,
+            Phase::Over(_) if how == Finish::Shutdown => Fate::Stay,
+            Phase::Over(over) => Fate::Gone(over.reason),
+        };
+        if how != Finish::Shutdown {
+            self.table.forget_id(id);
+        }
+        self.follow(key, now, fate, out);
+        self.mark_due(key);
+    }
+
+    fn configure(&mut self, socket: SocketId, options: Box<TcpOptions>) {
+        if let Some(listener) = self.listeners.get_mut(&socket) {
+            listener.options = options;
+            return;
+        }
+        let Some(key) = self.table.find_id(socket) else { return };
+        let Some(connection) = self.table.get_mut(key) else { return };
+        (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
+        match &mut connection.phase {
+            Phase::Open(open) => {
+                if let Some(capacity) = options.receive_buffer {
+                    open.rcv.window.set_capacity(capacity);
+                }
+                open.options = options;
+                self.mark_due(key);
+            }
+            Phase::Opening(opening) => opening.options = options,
+            Phase::TimeWait(_) | Phase::Over(_) => {}
+        }
+    }
+
+    fn query(&mut self, socket: SocketId) {
+        let config = &self.config;
+        let info = self.table.find_id(socket).and_then(|key| {
+            let connection = self.table.get(key)?;
+            super::connection_info(connection, config)
+        });
+        if let Some(info) = info {
+            self.answers.push_back(TcpEvent::Info { socket, info: Box::new(info) });
+        }
+    }
+}
+
+/// The three ways an application ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    Shutdown,
+    Close,
+    Abort,
+}

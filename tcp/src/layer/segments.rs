@@ -1,0 +1,289 @@
+//! What comes from below: segments to their connections, listeners, or nobody; errors; routes.
+
+use layer::boundary::{
+    Cast, CloseReason, Datagram, IpError, IpErrorKind, Path, SocketError, SocketId, TcpState,
+};
+use layer::{Instant, Out, Reason};
+
+use super::Tcp;
+use crate::conn::closing::{Reopened, reset_for};
+use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
+use crate::conn::output::emit;
+use crate::conn::state::{Event, follow};
+use crate::conn::{Connection, Ends, Io, Open, Phase};
+use crate::segment::{Flags, Segment};
+use crate::seq::Seq;
+use crate::table::{Key, Tuple};
+
+/// What a segment led to, by the phase of its connection.
+enum Led {
+    Opening(Outcome),
+    Open(crate::conn::Fate),
+    TimeWait(Reopened),
+    Nothing,
+}
+
+impl Tcp {
+    /// A datagram for TCP.
+    pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram, out: &mut Out<'_, Self>) {
+        self.stats.in_segs += 1;
+        let (cast, mtu) = (datagram.cast, datagram.mtu);
+        let segment = match Segment::read(datagram) {
+            Ok(segment) => segment,
+            Err(reason) => {
+                self.stats.in_errs += 1;
+                self.stats.in_csum_errors += u64::from(reason == Reason::TcpBadChecksum);
+                out.drop(reason, ());
+                return;
+            }
+        };
+        // RFC 9293 3.9.2.3 MUST-57, MUST-63: not from or to groups; IP has dropped impossible
+        // sources, and port 0 is nobody's.
+        if cast != Cast::Unicast || segment.source.port() == 0 {
+            out.drop(Reason::TcpNotUnicast, segment);
+            return;
+        }
+        let tuple = Tuple { local: segment.destination, remote: segment.source };
+        match self.table.find(&tuple) {
+            Some(key) => self.deliver(key, now, segment, mtu, out),
+            None => self.unknown(now, segment, mtu, out),
+        }
+    }
+
+    /// A segment for a connection in the table.
+    fn deliver(
+        &mut self,
+        key: Key,
+        now: Instant,
+        segment: Segment,
+        mtu: u32,
+        out: &mut Out<'_, Self>,
+    ) {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
+        let io = &mut Io { now, out, stats, config };
+        let Connection { ends, phase, .. } = connection;
+        let led = match phase {
+            Phase::Opening(opening) => Led::Opening(opening.arrives(ends, io, segment)),
+            Phase::Open(open) => Led::Open(open.arrives(ends, io, segment)),
+            Phase::TimeWait(wait) => Led::TimeWait(wait.arrives(ends, io, segment)),
+            Phase::Over(_) => {
+                io.out.drop(Reason::TcpNoConnection, segment);
+                Led::Nothing
+            }
+        };
+        match led {
+            Led::Opening(outcome) => self.follow_opening(key, now, outcome, out),
+            Led::Open(fate) => {
+                self.follow(key, now, fate, out);
+                self.mark_due(key);
+            }
+            Led::TimeWait(Reopened::No) => self.hint(key),
+            Led::TimeWait(Reopened::Yes(segment)) => {
+                self.remove(key);
+                self.unknown(now, segment, mtu, out);
+                return;
+            }
+            Led::Nothing => {}
+        }
+        self.hint(key);
+    }
+
+    /// The rest of the segment that completed a handshake.
+    pub(super) fn deliver_rest(
+        &mut self,
+        key: Key,
+        now: Instant,
+        segment: Segment,
+        out: &mut Out<'_, Self>,
+    ) {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
+        let Phase::Open(open) = &mut connection.phase else { return };
+        let io = &mut Io { now, out, stats, config };
+        let fate = open.after_handshake(&connection.ends, io, segment);
+        self.follow(key, now, fate, out);
+    }
+
+    /// A handshake is complete.
+    pub(super) fn opened(&mut self, key: Key, mut open: Box<Open>) {
+        let Some(connection) = self.table.get_mut(key) else { return };
+        open.orphan = connection.orphan;
+        // The listener may have gone meanwhile: then nobody will ever accept.
+        if let Some(listener) = open.listener {
+            self.stats.passive_opens += 1;
+            if !self.listeners.contains_key(&listener) {
+                open.orphan = true;
+                connection.orphan = true;
+            }
+        }
+        connection.phase = Phase::Open(open);
+    }
+
+    /// A segment without a connection: for a listener, or for nobody (RFC 9293 3.10.7.1, .2).
+    fn unknown(&mut self, now: Instant, segment: Segment, mtu: u32, out: &mut Out<'_, Self>) {
+        let listener = self.ports.listener(segment.destination);
+        let (syn, others) = (Flags::SYN, Flags::ACK.0 | Flags::RST.0);
+        if let Some(listener) = listener
+            && segment.flags.has(syn)
+            && segment.flags.0 & others == 0
+        {
+            self.passive_open(now, listener, &segment, mtu, out);
+            return;
+        }
+        if let Some(mut reset) = reset_for(&segment) {
+            if segment.flags.has(Flags::ACK) {
+                reset.ack = Seq(0);
+            }
+            self.stats.out_rsts += 1;
+            let ends = ends_of(&segment, SocketId::default());
+            let Self { stats, config, .. } = self;
+            emit(&mut Io { now, out, stats, config }, &ends, reset, false);
+        }
+        out.drop(Reason::TcpNoConnection, segment);
+    }
+
+    /// RFC 9293 3.10.7.2: a SYN for a listener.
+    fn passive_open(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        segment: &Segment,
+        mtu: u32,
+        out: &mut Out<'_, Self>,
+    ) {
+        let full = self.table.len() >= self.config.max_connections;
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        if full || !listener.admit() {
+            self.stats.listen_drops += 1;
+            let reason = if full { Reason::TcpTableFull } else { Reason::TcpBacklogFull };
+            out.drop(reason, ());
+            return;
+        }
+        let socket = SocketId(self.next_accepted);
+        self.next_accepted += 1;
+        let options = listener.options.clone();
+        let mut ends = ends_of(segment, socket);
+        (ends.ttl, ends.tos) = (options.ttl, options.tos);
+        let iss = self.isn.isn(now, ends.local, ends.remote);
+        let mut opening = Opening::new(
+            follow(TcpState::Listen, Event::Syn),
+            Origin::Passive(id),
+            iss,
+            Some(PeerSyn::of(segment)),
+            mtu,
+            options,
+            now,
+        );
+        let Self { stats, config, .. } = self;
+        opening.transmit(&ends, &mut Io { now, out, stats, config });
+        out.ledger.count_consumed();
+        self.insert(ends, opening);
+    }
+
+    /// Puts an opening in the table and starts its timer.
+    pub(super) fn insert(&mut self, ends: Ends, opening: Opening) {
+        self.ports.connected(ends.local.port());
+        let key = self.table.insert(Connection {
+            ends,
+            phase: Phase::Opening(Box::new(opening)),
+            orphan: false,
+            due: false,
+            hinted: None,
+        });
+        self.hint(key);
+    }
+
+    /// RFC 9293 3.9.2.2 MUST-54: an ICMP error finds the connection it is about.
+    pub(super) fn error(&mut self, now: Instant, error: IpError, out: &mut Out<'_, Self>) {
+        let quoted = quoted_ports(&error);
+        let found = quoted.and_then(|(source, destination, seq)| {
+            let local = core::net::SocketAddr::new(error.source, source);
+            let remote = core::net::SocketAddr::new(error.destination, destination);
+            Some((self.table.find(&Tuple { local, remote })?, seq))
+        });
+        let Some((key, seq)) = found else {
+            out.drop(Reason::TcpErrorUnclaimed, error);
+            return;
+        };
+        let Some(connection) = self.table.get_mut(key) else { return };
+        let told = error.kind.socket_error();
+        let refused = match &mut connection.phase {
+            // RFC 5927 4: only for a segment that is really out.
+            Phase::Opening(opening) if opening.iss == seq => {
+                opening.soft_error = Some(told);
+                fatal_while_opening(&error)
+            }
+            Phase::Open(open) if seq.within(open.snd.una, open.snd.flight().max(1)) => {
+                // RFC 9293 3.9.2.2 MUST-56, RFC 5461: never fatal once synchronized.
+                open.tell.soft_error = Some(told);
+                false
+            }
+            Phase::Opening(_) | Phase::Open(_) | Phase::TimeWait(_) | Phase::Over(_) => {
+                out.drop(Reason::TcpErrorUnclaimed, error);
+                return;
+            }
+        };
+        out.consume(error);
+        if refused {
+            self.stats.attempt_fails += 1;
+            self.end(key, now, CloseReason::Failed(told), out);
+        } else {
+            self.mark_due(key);
+        }
+    }
+
+    /// IP has found the way for an active open.
+    pub(super) fn routed(&mut self, now: Instant, path: Path, out: &mut Out<'_, Self>) {
+        let id = SocketId(path.token);
+        let Some(routing) = self.routing.remove(&id) else {
+            out.consume(path);
+            return;
+        };
+        out.ledger.count_consumed();
+        let result = match path.route {
+            Ok(route) if route.cast == Cast::Unicast => self.active_open(now, routing, route, out),
+            // RFC 9293 3.9.1.1 MUST-46: not to broadcast or multicast.
+            Ok(_) => Err(SocketError::NetworkUnreachable),
+            Err(kind) => Err(kind.socket_error()),
+        };
+        if let Err(error) = result {
+            self.fail(id, error);
+        }
+    }
+}
+
+fn ends_of(segment: &Segment, id: SocketId) -> Ends {
+    Ends { id, local: segment.destination, remote: segment.source, ttl: None, tos: 0 }
+}
+
+/// RFC 9293 3.9.2.2 SHLD-26 as RFC 5461 practises it: hard errors end an opening. What we know
+/// ourselves does too, as on Linux: a neighbour that does not answer is EHOSTUNREACH.
+fn fatal_while_opening(error: &IpError) -> bool {
+    match error.kind {
+        IpErrorKind::ProtocolUnreachable
+        | IpErrorKind::PortUnreachable
+        | IpErrorKind::NoRoute
+        | IpErrorKind::NoSource
+        | IpErrorKind::NeighbourFailed => true,
+        IpErrorKind::NetUnreachable
+        | IpErrorKind::HostUnreachable
+        | IpErrorKind::FragmentationNeeded { .. }
+        | IpErrorKind::SourceRouteFailed
+        | IpErrorKind::Prohibited
+        | IpErrorKind::TtlExceeded
+        | IpErrorKind::ReassemblyTimeExceeded
+        | IpErrorKind::ParameterProblem { .. } => false,
+    }
+}
+
+/// Source port, destination port and sequence number of the quoted segment of ours.
+fn quoted_ports(error: &IpError) -> Option<(u16, u16, Seq)> {
+    let mut quote = [0; 8];
+    if error.quote.copy_to(&mut quote) < quote.len() {
+        return None;
+    }
+    let [a, b, c, d, e, f, g, h] = quote;
+    let seq = Seq(u32::from_be_bytes([e, f, g, h]));
+    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]), seq))
+}

@@ -1,0 +1,167 @@
+//! What arrived early: pieces beyond a hole, kept until it is filled (RFC 9293 SHLD-31).
+//!
+//! ```text
+//!   RCV.NXT        piece          piece      right edge
+//!      |  hole  |=========|  hole |====|         |
+//! ```
+//!
+//! Pieces lie within the window, in order, and never overlap: what is there already wins, so a byte
+//! that was acknowledged by position can not change later. Their number is bounded, which bounds the
+//! work of one segment; the window bounds their bytes.
+
+use std::collections::VecDeque;
+
+use layer::PacketBuf;
+
+use crate::seq::Seq;
+
+/// Early pieces of one connection.
+#[derive(Debug, Default)]
+pub struct Reassembly {
+    pieces: VecDeque<Piece>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    seq: Seq,
+    bytes: PacketBuf,
+}
+
+impl Piece {
+    fn end(&self) -> Seq {
+        self.seq.plus(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// What became of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// At least some of it was new.
+    New,
+    /// All of it was there already.
+    Duplicate,
+    /// There are too many pieces.
+    Full,
+}
+
+impl Reassembly {
+    /// Keeps what of `bytes` (at `seq`, all of it beyond RCV.NXT) is new, in at most `limit` pieces.
+    pub fn insert(&mut self, mut seq: Seq, mut bytes: PacketBuf, limit: usize) -> Kept {
+        // The usual case: after everything that is there.
+        let mut at = self.pieces.len();
+        while at > 0 && self.pieces.get(at - 1).is_some_and(|piece| piece.seq.after(seq)) {
+            at -= 1;
+        }
+        if let Some(before) = at.checked_sub(1).and_then(|i| self.pieces.get(i))
+            && before.end().after(seq)
+        {
+            let known = before.end().since(seq);
+            bytes.advance(usize::try_from(known).unwrap_or(usize::MAX));
+            seq = seq.plus(known);
+        }
+        let mut kept = Kept::Duplicate;
+        // What is left may span pieces that are there: keep the parts between them.
+        while !bytes.is_empty() {
+            let next = self.pieces.get(at).map(|piece| (piece.seq, piece.end()));
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let gap = next.map_or(len, |(start, _)| start.since(seq).min(len));
+            if gap > 0 {
+                if self.pieces.len() >= limit {
+                    return if kept == Kept::New { kept } else { Kept::Full };
+                }
+                let part = if gap == len { bytes.clone() } else { bytes.share(0, gap as usize) };
+                self.pieces.insert(at, Piece { seq, bytes: part });
+                kept = Kept::New;
+                at += 1;
+            }
+            let Some((_, end)) = next else { break };
+            let skip = end.since(seq).min(len);
+            bytes.advance(usize::try_from(skip).unwrap_or(usize::MAX));
+            seq = seq.plus(skip);
+            at += 1;
+        }
+        kept
+    }
+
+    /// Takes the first piece if the hole before it is filled: its part from `nxt` on, which may be
+    /// empty if it is all old by now.
+    pub fn take(&mut self, nxt: Seq) -> Option<PacketBuf> {
+        if self.pieces.front()?.seq.after(nxt) {
+            return None;
+        }
+        let Piece { seq, mut bytes } = self.pieces.pop_front()?;
+        bytes.advance(usize::try_from(nxt.since(seq)).unwrap_or(usize::MAX));
+        Some(bytes)
+    }
+
+    /// Pieces kept.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Memory they keep alive, bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.bytes.held_bytes()).sum()
+    }
+
+    /// Nothing is early.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn byte(at: usize) -> u8 {
+        (at * 31 % 251) as u8
+    }
+
+    proptest! {
+        /// Against a set of positions, near the wrap of sequence numbers.
+        #[test]
+        fn delivers_the_stream_whatever_the_order(
+            start in prop_oneof![Just(u32::MAX - 150), any::<u32>()],
+            pieces in proptest::collection::vec((1_usize..300, 1_usize..60), 1..40),
+        ) {
+            let base = Seq(start);
+            let (mut reassembly, mut have) = (Reassembly::default(), vec![false; 400]);
+            for (from, len) in pieces {
+                let bytes: Vec<u8> = (from..from + len).map(byte).collect();
+                let new = have[from..from + len].iter().any(|known| !known);
+                have[from..from + len].fill(true);
+                let kept = reassembly.insert(
+                    base.plus(from as u32), PacketBuf::copy_from(&bytes), 1000);
+                prop_assert_eq!(kept, if new { Kept::New } else { Kept::Duplicate });
+                let mut last = base;
+                for piece in &reassembly.pieces {
+                    prop_assert!(!piece.bytes.is_empty() && last.at_or_before(piece.seq));
+                    last = piece.end();
+                }
+            }
+            // The hole at 0 is filled: all that joins on comes out, right to the byte.
+            let mut nxt = 1;
+            prop_assert!(have[1] || reassembly.take(base.plus(1)).is_none());
+            while let Some(piece) = reassembly.take(base.plus(nxt as u32)) {
+                for got in piece.to_vec() {
+                    prop_assert!(have[nxt]);
+                    prop_assert_eq!(got, byte(nxt));
+                    nxt += 1;
+                }
+            }
+            prop_assert!(!have[nxt]);
+        }
+    }
+
+    #[test]
+    fn the_number_of_pieces_is_bounded() {
+        let mut reassembly = Reassembly::default();
+        for n in 0..10 {
+            let kept = reassembly.insert(Seq(n * 10 + 5), PacketBuf::copy_from(b"x"), 4);
+            assert_eq!(kept, if n < 4 { Kept::New } else { Kept::Full });
+        }
+        assert_eq!(reassembly.len(), 4);
+    }
+}

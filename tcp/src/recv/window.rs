@@ -1,0 +1,126 @@
+//! The window we offer (RFC 9293 3.8.6): never moved left, never silly.
+
+use crate::seq::Seq;
+
+/// Our receive window: how much the application has not taken yet, and what the peer was told.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiveWindow {
+    /// Size of the buffer, bytes.
+    capacity: u32,
+    /// Bytes received in order and not consumed by the application.
+    charged: u32,
+    /// The right edge that the peer was told.
+    edge: Seq,
+    /// Our window scale.
+    scale: u8,
+}
+
+impl ReceiveWindow {
+    /// A buffer of `capacity` bytes; the SYN told the peer of `offered` of them from `nxt` on.
+    pub fn new(capacity: u32, nxt: Seq, offered: u32, scale: u8) -> Self {
+        Self { capacity, charged: 0, edge: nxt.plus(offered), scale }
+    }
+
+    /// RCV.WND as the peer knows it: what it may send from `nxt` on.
+    pub fn offered(&self, nxt: Seq) -> u32 {
+        if self.edge.before(nxt) { 0 } else { self.edge.since(nxt) }
+    }
+
+    /// `bytes` in order were taken in.
+    pub fn charge(&mut self, bytes: u32) {
+        self.charged = self.charged.saturating_add(bytes);
+    }
+
+    /// The application has taken `bytes`.
+    pub fn consumed(&mut self, bytes: u32) {
+        self.charged = self.charged.saturating_sub(bytes);
+    }
+
+    /// Bytes that the application has not taken.
+    pub fn charged(&self) -> u32 {
+        self.charged
+    }
+
+    /// Changes the buffer's size; a window that was offered stays offered.
+    pub fn set_capacity(&mut self, capacity: u32) {
+        self.capacity = capacity;
+    }
+
+    /// The window field for a segment that leaves now, and the promise that goes with it.
+    pub fn advertise(&mut self, nxt: Seq) -> u16 {
+        // RFC 9293 3.8.6 SHLD-14: the edge is not moved left, also if the buffer shrank.
+        let window = self.free().max(self.offered(nxt));
+        let field = u16::try_from(window >> self.scale).unwrap_or(u16::MAX);
+        // Rounding may hide less than one scale unit; what was promised is still accepted.
+        self.edge = self.edge.max(nxt.plus(u32::from(field) << self.scale));
+        field
+    }
+
+    /// The application has made so much room that the peer should be told (RFC 9293 3.8.6.2.2).
+    pub fn update_due(&self, nxt: Seq, mss: u32) -> bool {
+        let known = self.offered(nxt);
+        let gain = self.free().saturating_sub(known);
+        // RFC 9293 3.8.6.2.2 MUST-39: not for less than the lesser of half the buffer and a segment.
+        if gain < (self.capacity / 2).min(mss) {
+            return false;
+        }
+        // Above that as BSD does: tell when it matters, not at every read.
+        gain >= self.capacity / 4 || known <= self.capacity / 8
+    }
+
+    fn free(&self) -> u32 {
+        self.capacity.saturating_sub(self.charged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // test: RFC 9293 SHLD-14
+    #[test]
+    fn the_edge_never_moves_left_by_a_unit() {
+        let mut window = ReceiveWindow::new(100_000, Seq(0), 65_535, 3);
+        let mut edge = Seq(65_535);
+        let mut nxt = Seq(0);
+        for step in 0..200_u32 {
+            if step == 50 {
+                window.set_capacity(10_000);
+            }
+            let take = window.offered(nxt).min(step * 37 % 1500);
+            nxt = nxt.plus(take);
+            window.charge(take);
+            if step % 3 == 0 {
+                window.consumed(step * 20);
+            }
+            let told = nxt.plus(u32::from(window.advertise(nxt)) << 3);
+            assert!(edge.since(told) < 8 || told.after(edge), "{edge} then {told}");
+            edge = told.max(edge);
+        }
+    }
+
+    // test: RFC 9293 MUST-39
+    #[test]
+    fn reading_byte_by_byte_gives_no_silly_update() {
+        let mut window = ReceiveWindow::new(20_000, Seq(0), 20_000, 0);
+        window.charge(20_000);
+        let nxt = Seq(20_000);
+        assert_eq!(window.advertise(nxt), 0);
+        let mut read = 0;
+        while !window.update_due(nxt, 1460) {
+            window.consumed(1);
+            read += 1;
+        }
+        assert_eq!(read, 1460);
+        assert_eq!(window.advertise(nxt), 1460);
+    }
+
+    // test: RFC 9293 REC-1
+    #[test]
+    fn the_largest_window_fits_32_bits() {
+        let mut window = ReceiveWindow::new(1 << 30, Seq(u32::MAX - 5), 0, 14);
+        let nxt = Seq(u32::MAX - 5);
+        assert_eq!(window.advertise(nxt), 65_535);
+        assert_eq!(window.offered(nxt), 1_073_725_440);
+    }
+}

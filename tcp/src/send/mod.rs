@@ -1,0 +1,129 @@
+//! The sending half of a connection: SND.UNA, SND.NXT, SND.WND, and what waits to be sent.
+//!
+//! Rooms kept for later files: scoreboard, RACK, PRR, undo, ECN, pacing, path MTU.
+
+pub mod buffer;
+pub mod persist;
+pub mod recovery;
+pub mod rtt;
+pub mod window;
+
+use buffer::SendBuffer;
+use persist::Persist;
+use recovery::Recovery;
+use rtt::RttEstimator;
+use window::SendWindow;
+
+use layer::Instant;
+
+use crate::seq::Seq;
+
+/// Where our FIN is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fin {
+    /// The application may send more.
+    No,
+    /// It comes after what is in the buffer.
+    Queued,
+    /// It has this number.
+    Sent(Seq),
+}
+
+/// SND.* of RFC 9293 3.3.1, and the machinery behind it.
+#[derive(Debug)]
+pub struct Sender {
+    /// SND.UNA.
+    pub una: Seq,
+    /// SND.NXT: one past the highest number sent.
+    pub nxt: Seq,
+    /// SND.WND with SND.WL1 and SND.WL2.
+    pub window: SendWindow,
+    /// Payload bytes of the largest segment we send.
+    pub mss: u32,
+    /// What is not acknowledged, and what is not sent.
+    pub buffer: SendBuffer,
+    /// Our FIN.
+    pub fin: Fin,
+    /// Next number to be sent again, while going back after a loss.
+    pub resend: Option<Seq>,
+    /// Round-trip time.
+    pub rtt: RttEstimator,
+    /// Loss recovery.
+    pub recovery: Recovery,
+    /// Window probes.
+    pub persist: Persist,
+    /// Timeouts since the peer last acknowledged something.
+    pub retries: u32,
+    /// When the last segment with text left.
+    pub last_sent: Option<Instant>,
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// SND.UNA moved since the last segment left: proof that the way forward works.
+    pub confirmed: bool,
+}
+
+impl Sender {
+    /// After our SYN at `iss` was acknowledged.
+    pub fn new(iss: Seq, mss: u32, window: SendWindow, rtt: RttEstimator) -> Self {
+        let una = iss.plus(1);
+        Self {
+            una,
+            nxt: una,
+            window,
+            mss,
+            buffer: SendBuffer::default(),
+            fin: Fin::No,
+            resend: None,
+            rtt,
+            recovery: Recovery::new(iss),
+            persist: Persist::default(),
+            retries: 0,
+            last_sent: None,
+            retransmits: 0,
+            confirmed: true,
+        }
+    }
+
+    /// Bytes of sequence space sent and not acknowledged.
+    pub fn flight(&self) -> u32 {
+        self.nxt.since(self.una)
+    }
+
+    /// Position in the send buffer of sequence number `seq`, which lies in the flight or is
+    /// SND.NXT.
+    pub fn position(&self, seq: Seq) -> u64 {
+        self.buffer.start() + u64::from(seq.since(self.una))
+    }
+
+    /// One past the last number that text can have now.
+    pub fn text_end(&self) -> Seq {
+        self.una.plus(u32::try_from(self.buffer.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Bytes in the buffer that were never sent.
+    pub fn unsent(&self) -> u32 {
+        let end = self.text_end();
+        if end.after(self.nxt) { end.since(self.nxt) } else { 0 }
+    }
+
+    /// Our FIN was sent and acknowledged.
+    pub fn fin_acknowledged(&self) -> bool {
+        matches!(self.fin, Fin::Sent(at) if self.una.after(at))
+    }
+
+    /// Takes in an acknowledgement of everything before `ack`; returns the bytes of text freed.
+    pub fn acknowledge(&mut self, ack: Seq) -> u32 {
+        let advanced = ack.since(self.una);
+        let position = self.buffer.start() + u64::from(advanced);
+        // A FIN takes a number but no place in the buffer.
+        let freed = self.buffer.acknowledge(position);
+        self.una = ack;
+        self.retries = 0;
+        self.confirmed = true;
+        if let Some(next) = self.resend {
+            let next = next.max(ack);
+            self.resend = next.before(self.nxt).then_some(next);
+        }
+        u32::try_from(freed).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,63 @@
+//! Counters of the whole layer, under the names of Linux `nstat`.
+
+macro_rules! stats {
+    ($($(#[doc = $doc:literal])+ $field:ident = $name:literal,)+) => {
+        /// Counters since construction.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Stats { $($(#[doc = $doc])+ pub $field: u64,)+ }
+
+        impl Stats {
+            /// Calls `each` with every name and value.
+            pub fn each(&self, each: &mut dyn FnMut(&'static str, u64)) {
+                $(each($name, self.$field);)+
+            }
+        }
+    };
+}
+
+stats! {
+    /// Connections opened by us.
+    active_opens = "TcpActiveOpens",
+    /// Connections accepted.
+    passive_opens = "TcpPassiveOpens",
+    /// Openings that failed.
+    attempt_fails = "TcpAttemptFails",
+    /// Established connections that were reset.
+    estab_resets = "TcpEstabResets",
+    /// Segments received, bad ones included.
+    in_segs = "TcpInSegs",
+    /// Segments sent, resends excluded.
+    out_segs = "TcpOutSegs",
+    /// Segments sent again.
+    retrans_segs = "TcpRetransSegs",
+    /// Segments received that were malformed.
+    in_errs = "TcpInErrs",
+    /// Resets sent.
+    out_rsts = "TcpOutRsts",
+    /// Segments received with a wrong checksum.
+    in_csum_errors = "TcpInCsumErrors",
+    /// SYNs dropped because a backlog was full.
+    listen_drops = "TcpExtListenDrops",
+    /// Retransmission timeouts.
+    timeouts = "TcpExtTCPTimeouts",
+    /// Fast retransmissions.
+    fast_retrans = "TcpExtTCPFastRetrans",
+    /// Loss recoveries entered by duplicate acknowledgements.
+    reno_recovery = "TcpExtTCPRenoRecovery",
+    /// Segments kept out of order.
+    ofo_queue = "TcpExtTCPOFOQueue",
+    /// Delayed acknowledgements sent by timer.
+    delayed_acks = "TcpExtDelayedACKs",
+    /// Zero-window probes sent.
+    win_probe = "TcpExtTCPWinProbe",
+    /// Challenge acknowledgements sent (RFC 5961).
+    challenge_ack = "TcpExtTCPChallengeACK",
+    /// Connections aborted because data came after close.
+    abort_on_data = "TcpExtTCPAbortOnData",
+    /// Connections aborted because they were closed with unread data.
+    abort_on_close = "TcpExtTCPAbortOnClose",
+    /// Connections aborted because nobody answered.
+    abort_on_timeout = "TcpExtTCPAbortOnTimeout",
+    /// Connections that ended in TIME-WAIT.
+    time_waits = "TcpExtTW",
+}

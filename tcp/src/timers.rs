@@ -1,0 +1,35 @@
+//! The timers of one connection: an `Option<Instant>` each, owned here; the layer's deadline heap
+//! is only a hint.
+
+use layer::Instant;
+use layer::time::earliest;
+
+/// When something is due, if it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timers {
+    /// Resend what is not acknowledged (RFC 6298 5).
+    pub retransmit: Option<Instant>,
+    /// Probe a closed window, or override silly-window avoidance (RFC 9293 3.8.6.1).
+    pub persist: Option<Instant>,
+    /// Acknowledge what is owed (RFC 9293 3.8.6.3).
+    pub delayed_ack: Option<Instant>,
+    /// A closed socket waited long enough in FIN-WAIT-2.
+    pub fin_wait_2: Option<Instant>,
+}
+
+impl Timers {
+    /// The earliest of them.
+    pub fn next(&self) -> Option<Instant> {
+        let Self { retransmit, persist, delayed_ack, fin_wait_2 } = *self;
+        [retransmit, persist, delayed_ack, fin_wait_2].into_iter().fold(None, earliest)
+    }
+}
+
+/// Takes a timer that is due, so that it fires once.
+pub fn fired(timer: &mut Option<Instant>, now: Instant) -> bool {
+    let due = timer.is_some_and(|at| at <= now);
+    if due {
+        *timer = None;
+    }
+    due
+}
