@@ -45,6 +45,9 @@ enum Task {
     Bench(bench::Args),
     /// Run seeded worlds of simulated hosts over faulty wires
     Sim(sim::Args),
+    /// Run one of the programs that the cases of netns-test use
+    #[command(hide = true)]
+    Helper(netns::helper::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::NetnsTest(args) => netns::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Sim(args) => sim::run(args),
+        Task::Helper(args) => netns::helper::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// No line is complained about.
+const NONE: [usize; 0] = [];
+
 /// Lines that the rule complains about in `text` at `path`.
 fn lines(rule: FileRule, path: &str, text: &str) -> Vec<usize> {
     let file = SourceFile::parse(path, text).unwrap();
@@ -11,14 +14,14 @@ fn lines(rule: FileRule, path: &str, text: &str) -> Vec<usize> {
 #[test]
 fn header() {
     assert_eq!(lines(layout::header, "ip/src/a.rs", "// no\nfn f() {}\n"), [1]);
-    assert_eq!(lines(layout::header, "ip/src/a.rs", "//! Yes.\n"), []);
+    assert_eq!(lines(layout::header, "ip/src/a.rs", "//! Yes.\n"), NONE);
 }
 
 #[test]
 fn width() {
     let fits = format!("//! {}\n", "x".repeat(96));
     let wide = format!("{fits}//! {}\n", "é".repeat(97));
-    assert_eq!(lines(layout::width, "ip/src/a.rs", &fits), []);
+    assert_eq!(lines(layout::width, "ip/src/a.rs", &fits), NONE);
     assert_eq!(lines(layout::width, "ip/src/a.rs", &wide), [2]);
 }
 
@@ -45,10 +48,10 @@ fn orphans() {
 fn file_length() {
     let code = "const A: u8 = 1;\n// free\n\n";
     let (fits, long) = (code.repeat(400), code.repeat(401));
-    assert_eq!(lines(size::file_length, "ip/src/a.rs", &fits), []);
+    assert_eq!(lines(size::file_length, "ip/src/a.rs", &fits), NONE);
     assert_eq!(lines(size::file_length, "ip/src/a.rs", &long), [1]);
     for path in ["ip/src/a/tests.rs", "ip/tests/laws.rs", "ip/src/tests/a.rs"] {
-        assert_eq!(lines(size::file_length, path, &long), []);
+        assert_eq!(lines(size::file_length, path, &long), NONE);
         assert_eq!(lines(size::file_length, path, &code.repeat(801)), [1]);
     }
 }
@@ -56,7 +59,7 @@ fn file_length() {
 #[test]
 fn function_length() {
     let function = |body: usize| format!("\nfn f() {{\n{}}}\n", "g();\n// free\n".repeat(body));
-    assert_eq!(lines(size::function_length, "ip/src/a.rs", &function(68)), []);
+    assert_eq!(lines(size::function_length, "ip/src/a.rs", &function(68)), NONE);
     assert_eq!(lines(size::function_length, "ip/src/a.rs", &function(69)), [2]);
 }
 
@@ -64,9 +67,9 @@ fn function_length() {
 fn unsafe_only_in_sys() {
     let text = "fn f() {\n    unsafe { g() }\n}\n";
     assert_eq!(lines(unsafety::only_in_sys, "link/src/tap.rs", text), [2]);
-    assert_eq!(lines(unsafety::only_in_sys, "link/src/tap/sys.rs", text), []);
+    assert_eq!(lines(unsafety::only_in_sys, "link/src/tap/sys.rs", text), NONE);
     let words = "// unsafe\n#![deny(unsafe_code)]\nconst A: &str = \"unsafe\";\n";
-    assert_eq!(lines(unsafety::only_in_sys, "link/src/tap.rs", words), []);
+    assert_eq!(lines(unsafety::only_in_sys, "link/src/tap.rs", words), NONE);
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn unsafe_has_its_reason() {
     assert_eq!(lines(rule, "link/src/sys.rs", bare), [3]);
     let reasoned =
         "fn f() {\n    // SAFETY: g is\n    // harmless.\n    let x =\n        unsafe { g() };\n}";
-    assert_eq!(lines(rule, "link/src/sys.rs", reasoned), []);
+    assert_eq!(lines(rule, "link/src/sys.rs", reasoned), NONE);
     let elsewhere = "fn f() {\n    // SAFETY: for a.\n    a();\n    unsafe { g() }\n}\n";
     assert_eq!(lines(rule, "link/src/sys.rs", elsewhere), [4]);
     assert_eq!(lines(rule, "link/src/sys.rs", "\nunsafe impl Send for X {}\n"), [2]);
@@ -91,9 +94,9 @@ fn clock_and_chance() {
         assert_eq!(lines(rule, path, calls), [2, 3, 4], "{path}");
     }
     for path in ["stackd/src/clock.rs", "socket/src/blocking.rs", "arp/examples/a.rs"] {
-        assert_eq!(lines(rule, path, calls), [], "{path}");
+        assert_eq!(lines(rule, path, calls), NONE, "{path}");
     }
-    assert_eq!(lines(rule, "ip/src/a.rs", "// Instant::now()\nfn f(now: Instant) {}\n"), []);
+    assert_eq!(lines(rule, "ip/src/a.rs", "// Instant::now()\nfn f(now: Instant) {}\n"), NONE);
 }
 
 #[test]
@@ -101,8 +104,8 @@ fn world() {
     let text = "fn f() {\n    println!(\"x\");\n    thread::spawn(g);\n}\n\
                 #[test]\nfn t() { println!() }\n";
     assert_eq!(lines(calls::world, "arp/src/a.rs", text), [3, 2]);
-    assert_eq!(lines(calls::world, "stackd/src/a.rs", text), []);
-    assert_eq!(lines(calls::world, "arp/examples/a.rs", text), []);
+    assert_eq!(lines(calls::world, "stackd/src/a.rs", text), NONE);
+    assert_eq!(lines(calls::world, "arp/examples/a.rs", text), NONE);
 }
 
 #[test]
@@ -110,8 +113,8 @@ fn shortcuts() {
     let text = "fn f() {\n    a.unwrap();\n    assert!(b.expect(\"x\"));\n    c.unwrap_or(0);\n}\n\
                 #[cfg(test)]\nmod t { fn g() { a.unwrap(); } }\n";
     assert_eq!(lines(calls::shortcuts, "udp/src/a.rs", text), [2, 3]);
-    assert_eq!(lines(calls::shortcuts, "udp/tests/a.rs", text), []);
-    assert_eq!(lines(calls::shortcuts, "stackd/src/a.rs", text), []);
+    assert_eq!(lines(calls::shortcuts, "udp/tests/a.rs", text), NONE);
+    assert_eq!(lines(calls::shortcuts, "stackd/src/a.rs", text), NONE);
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn left_open() {
 fn ignored_without_reason() {
     let rule = calls::ignored_without_reason;
     assert_eq!(lines(rule, "ip/src/a.rs", "#[test]\n#[ignore]\nfn f() {}\n"), [2]);
-    assert_eq!(lines(rule, "ip/src/a.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}\n"), []);
+    assert_eq!(lines(rule, "ip/src/a.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}\n"), NONE);
 }
 
 #[test]
@@ -138,11 +141,11 @@ fn star() {
     let chain = "[dependencies]\nlayer.workspace = true\narp.workspace = true\n";
     assert_eq!(found("ip", chain), [3]);
     assert_eq!(found("layer", chain), [2, 3]);
-    assert_eq!(found("stackd", chain), []);
+    assert_eq!(found("stackd", chain), NONE);
     let renamed = "[dependencies]\nneighbour = { package = \"arp\", path = \"../arp\" }\n";
     assert_eq!(found("ip", renamed), [2]);
     let target = "[target.'cfg(unix)'.build-dependencies]\nlink = { path = \"../link\" }\n";
     assert_eq!(found("ip", target), [2]);
     let tests = "[dev-dependencies]\nlaws.workspace = true\narp.workspace = true\n";
-    assert_eq!(found("ip", tests), []);
+    assert_eq!(found("ip", tests), NONE);
 }

@@ -1,0 +1,59 @@
+//! All cases, a file a subject. A case to add is a function and a line in the table of its file.
+
+use std::time::Duration;
+
+use super::case::{Case, Lane, Skip};
+use super::lab::{HOST, Lab, STACK};
+use super::process::{Process, tail};
+use super::wait;
+
+mod arp;
+mod cli;
+mod client;
+mod device;
+mod examples;
+mod impaired;
+mod multi;
+mod ping;
+mod rootless;
+mod tcp;
+mod udp;
+
+/// Every case in the order of the stack, from below.
+pub(super) fn all() -> impl Iterator<Item = &'static Case> {
+    let groups = [
+        impaired::CASES,
+        arp::CASES,
+        ping::CASES,
+        udp::CASES,
+        tcp::CASES,
+        client::CASES,
+        multi::CASES,
+        rootless::CASES,
+        device::CASES,
+        cli::CASES,
+        examples::CASES,
+    ];
+    groups.into_iter().flatten()
+}
+
+/// Ends the hang of something that takes a moment.
+const MOMENT: Duration = Duration::from_secs(15);
+
+/// Pings `count` times; all must be answered, each once.
+fn ping(lab: &Lab, flags: &str, count: u32) -> anyhow::Result<()> {
+    let output = lab.run(&format!("ping -n -q -i 0.1 -W 5 -c {count} {flags} {STACK}"))?;
+    if !output.stdout.contains(&format!(" {count} received, 0% packet loss")) {
+        anyhow::bail!("{}", output.told("lost or doubled echoes"));
+    }
+    output.ok().map(drop)
+}
+
+/// A tcpdump that has begun to listen.
+fn listen(lab: &Lab, interface: &str, filter: &str) -> anyhow::Result<Process> {
+    let line = format!("tcpdump -l -n -e --immediate-mode -i {interface} {filter}");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut process = lab.spawn(&words)?;
+    process.wait_for("listening on", MOMENT)?;
+    Ok(process)
+}
