@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod io;
 pub mod lane;
 pub mod runner;
 pub mod schedule;
