@@ -161,3 +161,6 @@ impl Drop for Inlet {
         self.lane.raise();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -284,3 +284,6 @@ impl Transmitter for FdTransmitter {
         result.map(|()| report)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,6 @@ fn put_u16(bytes: &mut [u8], at: usize, value: u16) {
 fn low_u16(value: usize) -> u16 {
     (value & 0xffff) as u16
 }
+
+#[cfg(test)]
+mod tests;

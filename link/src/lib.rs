@@ -22,11 +22,14 @@
 
 pub mod afpacket;
 pub mod cable;
+pub mod capture;
 pub mod device;
 pub mod gso;
 pub mod tap;
 
 mod fd;
+#[cfg(test)]
+mod frames;
 mod headers;
 mod link;
 mod pool;

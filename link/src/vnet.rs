@@ -135,3 +135,6 @@ pub(crate) fn encode(packet: &PacketBuf) -> [u8; LEN] {
     }
     zerocopy::transmute!(header)
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,6 +222,8 @@ fn counts_frames_and_bytes() {
 }
 
 proptest! {
+    #![proptest_config(laws::config(256))]
+
     #[test]
     fn what_one_link_sends_another_receives(
         payload in proptest::collection::vec(any::<u8>(), 0..200), body in 0_usize..200,
