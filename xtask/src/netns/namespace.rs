@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{fs, process};
+use std::{env, fs, process};
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -64,15 +64,9 @@ impl Drop for Namespace {
     }
 }
 
-/// Removes namespaces of runs whose process is gone, with what still runs in them.
+/// Removes namespaces and folders of runs whose process is gone, with what still runs in them.
 pub(super) fn sweep() -> anyhow::Result<()> {
-    let Ok(entries) = fs::read_dir(FOLDER) else { return Ok(()) };
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let Some(owner) = owner(&name) else { continue };
-        if Path::new(&format!("/proc/{owner}")).exists() {
-            continue;
-        }
+    for name in left_in(Path::new(FOLDER)) {
         for pid in run("ip", &["netns", "pids", &name])?.split_whitespace() {
             if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) {
                 // It may have ended by itself just now.
@@ -81,7 +75,20 @@ pub(super) fn sweep() -> anyhow::Result<()> {
         }
         run("ip", &["netns", "del", &name])?;
     }
+    let folders = env::temp_dir();
+    for name in left_in(&folders) {
+        fs::remove_dir_all(folders.join(&name)).with_context(|| format!("cannot remove {name}"))?;
+    }
     Ok(())
+}
+
+/// Names in a folder that belong to runs whose process is gone.
+fn left_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_left =
+        |name: &String| owner(name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
+    names.filter(is_left).collect()
 }
 
 /// Process id of the run that made a namespace of this name, if a run did.

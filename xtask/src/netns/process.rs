@@ -95,7 +95,7 @@ impl Process {
     /// Waits until a line of its output contains `text`; fails early when it ends before.
     pub(super) fn wait_for(&mut self, text: &str, limit: Duration) -> anyhow::Result<String> {
         let what = format!("'{text}' from {}", self.shown);
-        wait::until(&what, limit, || {
+        let found = wait::until(&what, limit, || {
             // Looked at before the output, so that the last words of a process count.
             let ended = self.ended()?;
             let said = self.stdout() + &self.stderr();
@@ -104,11 +104,12 @@ impl Process {
             }
             match ended {
                 Some(status) => {
-                    bail!("{} ended ({status}) without saying '{text}'\n{said}", self.shown)
+                    bail!("{} ended ({status}) without saying '{text}'", self.shown)
                 }
                 None => Ok(None),
             }
-        })
+        });
+        found.map_err(|error| self.with_output(&error))
     }
 
     /// Waits until it ends by itself.
@@ -121,15 +122,15 @@ impl Process {
     pub(super) fn wait(&mut self, limit: Duration) -> anyhow::Result<Output> {
         let what = format!("end of {}", self.shown);
         let waited = wait::until(&what, limit, || self.ended());
-        let status = match waited {
-            Ok(status) => status,
-            Err(error) => {
-                let (out, err) = (tail(&self.stdout(), 20), tail(&self.stderr(), 20));
-                return Err(error.context(format!("it had said:\n{out}{err}")));
-            }
-        };
+        let status = waited.map_err(|error| self.with_output(&error))?;
         let (stdout, stderr) = (self.stdout(), self.stderr());
         Ok(Output { shown: self.shown.clone(), status, stdout, stderr })
+    }
+
+    /// An error with the end of its output.
+    fn with_output(&self, error: &anyhow::Error) -> anyhow::Error {
+        let (out, err) = (tail(&self.stdout(), 20), tail(&self.stderr(), 20));
+        anyhow::anyhow!("{error:#}; it said at last:\n{out}{err}")
     }
 
     /// Sends a signal to it.

@@ -102,6 +102,7 @@ fn run_one(
     let done = catch_unwind(AssertUnwindSafe(|| (case.run)(&mut lab).and_then(|()| lab.close())));
     let time = start.elapsed();
     let verdict = match done {
+        _ if wait::stopped() => Verdict::Skipped("interrupted".to_owned()),
         Ok(Ok(())) => Verdict::Passed,
         Ok(Err(error)) => match error.downcast_ref::<Skip>() {
             Some(Skip(reason)) => Verdict::Skipped(reason.clone()),
