@@ -88,7 +88,7 @@ fn fix_network(front: &mut [u8], headers: &Headers, place: Place, transport_len:
         IpAddr::V4(_) => {
             let total = ip.len() + transport_len;
             put_u16(ip, 2, low_u16(total));
-            // RFC 6864 4: datagrams that may be fragmented need distinct identifications.
+            // RFC 6864 4.3: datagrams that may be fragmented need distinct identifications.
             let id = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(low_u16(place.index));
             put_u16(ip, 4, id);
             put_u16(ip, 10, 0);

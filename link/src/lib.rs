@@ -28,8 +28,6 @@ pub mod gso;
 pub mod tap;
 
 mod fd;
-#[cfg(test)]
-mod frames;
 mod headers;
 mod link;
 mod pool;
@@ -38,3 +36,6 @@ mod vnet;
 
 pub use device::{Device, DeviceError, OpenError, Receiver, TransmitReport, Transmitter};
 pub use link::{Config, Link};
+
+#[cfg(test)]
+mod tests;

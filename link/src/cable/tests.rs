@@ -1,7 +1,7 @@
 //! Order, bounds, readiness and the end of a cable.
 
 use super::*;
-use crate::frames::{Super, judge};
+use crate::tests::{Super, judge};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 fn frames(range: core::ops::Range<u8>) -> Vec<PacketBuf> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cable;
-use crate::frames::{Super, judge};
+use crate::tests::{Super, judge};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 /// A writer whose bytes can be looked at.

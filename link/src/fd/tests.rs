@@ -1,8 +1,8 @@
 //! Frames over socket pairs: the same reads and writes as on a TAP, with the other end in hand.
 
 use super::*;
-use crate::frames::{Super, judge};
 use crate::tap;
+use crate::tests::{Super, judge};
 use layer::Offload;
 use proptest::prelude::*;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

@@ -1,7 +1,7 @@
 //! Pieces joined again are the whole, and every piece is a right frame by an independent judge.
 
 use super::*;
-use crate::frames::{Super, judge};
+use crate::tests::{Super, judge};
 use layer::{Offload, SegmentationKind};
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Header bytes by hand, contradictions one by one, and hostile headers at random.
 
 use super::*;
-use crate::frames::Super;
+use crate::tests::Super;
 use proptest::prelude::*;
 
 /// A header as the kernel writes it.
