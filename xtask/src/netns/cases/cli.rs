@@ -9,6 +9,7 @@ use super::{Case, Lab, Lane, STACK, ping, wait};
 pub(super) const CASES: &[Case] = &[
     Case::new("cli/help", help).stackd_only(),
     Case::new("cli/nonsense", nonsense).stackd_only(),
+    Case::new("cli/absent", absent).stackd_only(),
     Case::new("cli/address-clash", address_clash).stackd_only(),
     Case::new("cli/what-to-try", what_to_try).stackd_only(),
     Case::new("cli/services", services).stackd_only(),
@@ -62,10 +63,28 @@ fn nonsense(lab: &mut Lab) -> anyhow::Result<()> {
     ];
     for (flag, values) in wrong {
         for value in values {
-            let output = lab.run_stackd(&[flag, value])?;
+            let output = lab.run_stackd(&[&format!("{flag}={value}")])?;
             if output.status.code() != Some(2) || !output.stderr.contains(flag) {
                 bail!("{}", output.told(&format!("is not an exit code 2 that names {flag}")));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Flags that could mean something, but do not here: exit code 1 and an error that names it.
+fn absent(lab: &mut Lab) -> anyhow::Result<()> {
+    let file = "/nowhere/at/all.pcapng";
+    let absent: [(&[&str], &str); 4] = [
+        (&["--device", "afpacket:floppy0"], "floppy0"),
+        (&["--tap-fd", "77"], "77"),
+        (&["--tap-fd", "0"], "0"),
+        (&["--tap", "t0", "--capture", file], file),
+    ];
+    for (flags, name) in absent {
+        let output = lab.run_stackd(flags)?;
+        if output.status.code() != Some(1) || !output.stderr.contains(name) {
+            bail!("{}", output.told(&format!("is not an exit code 1 that names {name}")));
         }
     }
     Ok(())
