@@ -44,18 +44,19 @@ struct Chunk {
 impl SendBuffer {
     /// Appends what the application sends.
     pub fn push(&mut self, bytes: Bytes) {
-        self.end += bytes.len() as u64;
-        if bytes.len() < SMALL {
-            if self.tail.capacity() - self.tail.len() < bytes.len() {
+        let len = bytes.len();
+        if len >= SMALL {
+            self.freeze_tail();
+            self.chunks.push_back(Chunk { at: self.end, bytes });
+        } else {
+            if self.tail.capacity() - self.tail.len() < len {
                 self.freeze_tail();
-                self.tail.reserve(BLOCK);
+                // A lone small write gets what it needs; a stream of them gets blocks.
+                self.tail.reserve(if self.len() == 0 { len } else { BLOCK });
             }
             self.tail.extend_from_slice(&bytes);
-        } else {
-            self.freeze_tail();
-            let at = self.end - bytes.len() as u64;
-            self.chunks.push_back(Chunk { at, bytes });
         }
+        self.end += len as u64;
     }
 
     /// Position of the first byte that is not acknowledged.
@@ -88,6 +89,10 @@ impl SendBuffer {
                 break;
             }
             self.chunks.pop_front();
+        }
+        if self.len() == 0 {
+            // An idle connection holds no block.
+            self.tail = BytesMut::new();
         }
         freed
     }
