@@ -1,0 +1,86 @@
+//! Two hosts' address resolution on one wire, by hand: a packet waits, is resolved, and leaves.
+//!
+//!     cargo run -p arp --example two_hosts
+//!
+//! A layer is a machine without a clock: this loop is its driver. It passes `now` in, carries what
+//! comes out below to the other host, and jumps to the earliest `poll_at`.
+
+use core::net::Ipv4Addr;
+
+use arp::{Arp, Config, Message};
+use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, ethertype};
+use layer::outlet::Driver;
+use layer::{Instant, InterfaceId, Layer, MacAddr, PacketBuf};
+
+struct Host {
+    name: &'static str,
+    mac: MacAddr,
+    arp: Arp,
+    driver: Driver<NetIn, EthOut>,
+}
+
+fn host(name: &'static str, n: u8) -> Host {
+    let mac = MacAddr([2, 0, 0, 0, 0, n]);
+    // A real host draws the key from the operating system, once.
+    let config = Config::new(InterfaceId(0), mac, vec![Ipv4Addr::new(10, 9, 0, n)], [n; 16]);
+    Host { name, mac, arp: Arp::new(config), driver: Driver::new(64) }
+}
+
+fn main() {
+    let mut hosts = [host("left ", 1), host("right", 2)];
+    // Left wants to send one packet to right, and one to an address nobody has.
+    for (last, text) in [(2, "hello, right"), (9, "hello, nobody")] {
+        let packet = NetOut {
+            interface: InterfaceId(0),
+            next_hop: NextHop::Neighbour(Ipv4Addr::new(10, 9, 0, last).into()),
+            ethertype: ethertype::IPV4,
+            confirmed: false,
+            packet: PacketBuf::copy_from(text.as_bytes()),
+        };
+        println!("0.000000s left  IP sends {text:?}");
+        hosts[0].arp.send(Instant::ZERO, packet, &mut hosts[0].driver.out());
+    }
+    let mut now = Instant::ZERO;
+    while now < Instant::from_secs(10) {
+        for at in 0..2 {
+            let [left, right] = &mut hosts;
+            let (this, other) = if at == 0 { (left, right) } else { (right, left) };
+            this.arp.poll(now, &mut this.driver.out());
+            while let Some(frame) = this.driver.down.pop() {
+                carry(now, this, other, frame);
+            }
+            for item in this.driver.up.drain() {
+                println!("{now} {} IP gets {}", this.name, describe(&item));
+            }
+        }
+        let quiet = hosts.iter().all(|host| host.driver.down.is_empty());
+        if quiet {
+            now = hosts.iter().filter_map(|host| host.arp.poll_at()).min().unwrap_or(Instant::MAX);
+        }
+    }
+}
+
+fn describe(item: &NetIn) -> String {
+    match item {
+        NetIn::Packet { packet, .. } => format!("{:?}", String::from_utf8_lossy(packet.head())),
+        NetIn::Unreachable { next_hop, .. } => format!("a packet back: no answer from {next_hop}"),
+        NetIn::Address { address, state, .. } => format!("told: {address} is {state:?}"),
+        NetIn::Router { .. } => "news of a router".into(),
+    }
+}
+
+/// The wire: a frame reaches the other host if it is for it or for all.
+fn carry(now: Instant, from: &Host, to: &mut Host, frame: EthOut) {
+    let EthOut { interface, destination, ethertype, packet } = frame;
+    let bytes = packet.to_vec();
+    let text = match Message::parse(&packet).filter(|_| ethertype == ethertype::ARP) {
+        Some(message) => format!("ARP: {message}"),
+        None => format!("IP packet {:?}", String::from_utf8_lossy(&bytes)),
+    };
+    println!("{now} {} -> {destination}  {text}", from.name);
+    if destination == to.mac || destination.is_broadcast() {
+        let cast = if destination.is_broadcast() { Cast::Broadcast } else { Cast::Unicast };
+        let item = EthIn { interface, source: from.mac, cast, ethertype, packet };
+        to.arp.receive(now, item, &mut to.driver.out());
+    }
+}
