@@ -6,7 +6,7 @@
 //! ping -c 3 10.9.0.2                                   # nobody answers, but see what is asked
 //! ```
 //!
-//! `afpacket:eth0` listens on an existing interface instead.
+//! `afpacket:eth0` listens on an existing interface instead, `fd:3` on an inherited descriptor.
 
 use layer::outlet::Driver;
 use layer::{Instant, InterfaceId, Layer, MacAddr, boundary::Frame};
@@ -17,12 +17,23 @@ fn open(name: &str) -> Result<Device, link::OpenError> {
     if let Some(interface) = name.strip_prefix("afpacket:") {
         return afpacket::open(interface, &afpacket::Options::default());
     }
+    if let Some(Ok(number)) = name.strip_prefix("fd:").map(str::parse) {
+        return tap::inherit(number, &tap::Options { offload: true, ..Default::default() });
+    }
     let host_address = "10.9.0.1/24".parse().ok();
     tap::open(name, &tap::Options { offload: true, up: true, host_address, ..Default::default() })
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let name = std::env::args().nth(1).ok_or("usage: sniff TAP | afpacket:INTERFACE")?;
+fn main() {
+    if let Err(error) = sniff() {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+fn sniff() -> Result<(), Box<dyn std::error::Error>> {
+    let name =
+        std::env::args().nth(1).ok_or("usage: sniff TAP | afpacket:INTERFACE | fd:NUMBER")?;
     let mut device = open(&name)?;
     let mac = device.mac.unwrap_or(MacAddr([2, 0, 0, 0, 0, 1]));
     println!("listening on {} as {mac}, MTU {}", device.name, device.mtu);
