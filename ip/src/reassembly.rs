@@ -44,8 +44,10 @@ pub(crate) enum Taken {
     Duplicate,
     /// It completed its datagram.
     Whole(Whole),
-    /// It is dropped, and with it `others` that had been held.
-    Dropped { reason: Reason, others: usize },
+    /// It alone is dropped: it is malformed, or its datagram was given up before.
+    Refused { reason: Reason },
+    /// Its datagram is given up: it is dropped, and with it `others` that had been held.
+    GivenUp { reason: Reason, others: usize },
 }
 
 /// A datagram put together.
@@ -82,8 +84,8 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Gathering(Gathering),
-    /// RFC 5722 4: what still comes of it is dropped too.
-    Poisoned,
+    /// Given up; what still comes of it is dropped too.
+    Poisoned(Reason),
 }
 
 #[derive(Debug)]
@@ -146,16 +148,19 @@ impl Reassembly {
         let len = header.total_len - header.header_len;
         // RFC 791 3.2: all fragments but the last are multiples of 8 bytes, none is empty.
         if len == 0 || (header.more_fragments && !len.is_multiple_of(8)) {
-            return Taken::Dropped { reason: Reason::IpFragmentMalformed, others: 0 };
+            return Taken::Refused { reason: Reason::IpFragmentMalformed };
         }
         let key = Key { source, destination, protocol, identification, interface };
         let mut entry = match self.withdraw(&key) {
             Some(entry) => entry,
             None => self.fresh(now, cast),
         };
-        let State::Gathering(gathering) = &mut entry.state else {
-            self.restore(key, entry);
-            return Taken::Dropped { reason: Reason::IpFragmentOverlap, others: 0 };
+        let gathering = match &mut entry.state {
+            State::Gathering(gathering) => gathering,
+            &mut State::Poisoned(reason) => {
+                self.restore(key, entry);
+                return Taken::Refused { reason };
+            }
         };
         let others = gathering.pieces.len();
         let added = match gathering.add(header, packet, cast) {
@@ -189,7 +194,7 @@ impl Reassembly {
         let entry = self.withdraw(&key)?;
         let interface = key.interface;
         Some(match entry.state {
-            State::Poisoned => {
+            State::Poisoned(_) => {
                 Expired { interface, cast: Cast::Unicast, fragments: 0, first: None }
             }
             State::Gathering(gathering) => Expired {
@@ -259,11 +264,11 @@ impl Reassembly {
 
     /// Gives up a datagram and remembers that, until its time is over.
     fn poison(&mut self, key: Key, mut entry: Entry, reason: Reason, others: usize) -> Taken {
-        entry.state = State::Poisoned;
+        entry.state = State::Poisoned(reason);
         entry.charged = ENTRY_BYTES;
         self.restore(key, entry);
         self.make_room();
-        Taken::Dropped { reason, others }
+        Taken::GivenUp { reason, others }
     }
 
     /// RFC 1122 3.3.2 leaves the policy to us: over the limit, the oldest datagram goes first.
@@ -283,7 +288,7 @@ impl Entry {
     fn fragments(&self) -> usize {
         match &self.state {
             State::Gathering(gathering) => gathering.pieces.len(),
-            State::Poisoned => 0,
+            State::Poisoned(_) => 0,
         }
     }
 }

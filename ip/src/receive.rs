@@ -13,6 +13,7 @@ use crate::Ip;
 use crate::addresses::Destination;
 use crate::header::{self, HEADER, Header, OptionFault};
 use crate::icmp::Complaint;
+use crate::loopback::LOOPBACK_MTU;
 use crate::reassembly::Taken;
 
 /// A datagram that passed the checks, or is being checked.
@@ -21,6 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) interface: InterfaceId,
     /// The stricter of link and IP.
     pub(crate) cast: Cast,
+    /// MTU of the way it came, bytes.
+    pub(crate) mtu: u32,
     pub(crate) header: Header,
 }
 
@@ -56,7 +59,7 @@ impl Ip {
             }
         };
         // RFC 1122 3.2.1.7: a datagram for us is not dropped for its TTL, not even for 0 or 1.
-        let arrival = Arrival { interface, cast, header };
+        let arrival = Arrival { interface, cast, mtu: self.addresses.mtu(interface), header };
         if header.header_len > HEADER
             && let Err(fault) =
                 header::walk_options(packet.header(header.header_len).unwrap_or(&[]))
@@ -78,7 +81,8 @@ impl Ip {
         let Some(header) = Header::read(packet.head()) else {
             return out.drop(Reason::IpTruncated, packet);
         };
-        self.accept(now, Arrival { interface, cast: Cast::Unicast, header }, packet, out);
+        let arrival = Arrival { interface, cast: Cast::Unicast, mtu: LOOPBACK_MTU, header };
+        self.accept(now, arrival, packet, out);
     }
 
     /// RFC 1122 3.2.1.3: who may send to whom.
@@ -158,7 +162,7 @@ impl Ip {
         packet: PacketBuf,
         out: &mut Out<'_, Self>,
     ) {
-        let Arrival { interface, cast, header } = *arrival;
+        let Arrival { interface, cast, mtu, header } = *arrival;
         self.counters.reassembly_required += 1;
         let taken = self.reassembly.take(now, interface, cast, &header, &packet);
         match taken {
@@ -172,11 +176,12 @@ impl Ip {
                     out.consume(());
                 }
                 if let Some(header) = Header::read(whole.packet.head()) {
-                    let arrival = Arrival { interface, cast: whole.cast, header };
+                    let arrival = Arrival { interface, cast: whole.cast, mtu, header };
                     self.deliver(now, &arrival, whole.packet, out);
                 }
             }
-            Taken::Dropped { reason, others } => {
+            Taken::Refused { reason } => out.drop(reason, packet),
+            Taken::GivenUp { reason, others } => {
                 self.counters.reassembly_fails += 1;
                 if reason == Reason::IpFragmentOverlap {
                     self.counters.reassembly_overlaps += 1;
@@ -198,7 +203,7 @@ impl Ip {
         mut packet: PacketBuf,
         out: &mut Out<'_, Self>,
     ) {
-        let Arrival { interface, cast, header } = *arrival;
+        let Arrival { interface, cast, mtu, header } = *arrival;
         if header.protocol == protocol::ICMP {
             self.counters.in_delivers += 1;
             packet.advance(header.header_len);
@@ -220,7 +225,7 @@ impl Ip {
             protocol: header.protocol,
             ttl: header.ttl,
             tos: header.tos,
-            mtu: self.addresses.mtu(interface),
+            mtu,
             header_len: header.header_len,
             packet,
         }));
@@ -240,7 +245,8 @@ impl Ip {
                 && let Some(header) = Header::read(first.head())
             {
                 let (interface, cast) = (expired.interface, expired.cast);
-                let arrival = Arrival { interface, cast, header };
+                let mtu = self.addresses.mtu(interface);
+                let arrival = Arrival { interface, cast, mtu, header };
                 self.complain(now, Complaint::ReassemblyTimeExceeded, &arrival, &first, out);
             }
         }

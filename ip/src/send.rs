@@ -237,7 +237,7 @@ impl Ip {
             header.prepend_to(&mut packet);
             header
         });
-        let arrival = Arrival { interface, cast, header };
+        let arrival = Arrival { interface, cast, mtu: datagram.mtu, header };
         if self.complain(now, complaint, &arrival, &packet, out) {
             out.consume(packet);
         } else {

@@ -44,7 +44,8 @@ impl Ip {
                 destination: IpAddr::V4(destination),
                 protocol: protocol::ICMP,
                 ttl: None,
-                tos: arrival.header.tos,
+                // The class of service comes back, not a mark of congestion (RFC 3168).
+                tos: arrival.header.tos & !3,
                 dont_fragment: false,
                 confirmed: false,
                 packet: reply,

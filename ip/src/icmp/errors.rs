@@ -88,7 +88,7 @@ impl Ip {
         about: &PacketBuf,
         out: &mut Out<'_, Self>,
     ) -> bool {
-        let Arrival { interface: _, cast, header } = *arrival;
+        let Arrival { interface: _, cast, mtu: _, header } = *arrival;
         let transport = about.head().get(header.header_len..).unwrap_or_default();
         if !icmp_allowed(&header, cast, transport) {
             return false;
