@@ -18,8 +18,8 @@ struct Ips;
 
 fn config() -> Config {
     let mut config = Config::new([3; 16])
-        .interface(Interface::new(1500).address("10.9.0.2/24".parse().unwrap()))
-        .interface(Interface::new(100).address("10.8.0.2/24".parse().unwrap()))
+        .interface(Interface::new(1500).address("10.9.0.2/24".parse().expect("a prefix")))
+        .interface(Interface::new(100).address("10.8.0.2/24".parse().expect("a prefix")))
         .gateway(PEER.into(), InterfaceId(0));
     // Small enough to be reached.
     config.limits.reassembly_datagrams = 4;

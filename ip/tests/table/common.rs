@@ -162,8 +162,8 @@ pub(crate) struct Host {
 
 pub(crate) fn config() -> Config {
     Config::new([42; 16])
-        .interface(Interface::new(1500).address("10.9.0.2/24".parse().unwrap()))
-        .interface(Interface::new(576).address("10.8.0.2/24".parse().unwrap()))
+        .interface(Interface::new(1500).address("10.9.0.2/24".parse().expect("a prefix")))
+        .interface(Interface::new(576).address("10.8.0.2/24".parse().expect("a prefix")))
         .gateway(GATEWAY.into(), IF0)
 }
 
@@ -218,7 +218,7 @@ impl Host {
     pub(crate) fn sent(&mut self) -> Read {
         let mut down = self.down();
         assert_eq!(down.len(), 1, "{down:?}");
-        down.pop().map(|item| read(&item.packet)).unwrap()
+        down.pop().map(|item| read(&item.packet)).expect("just counted")
     }
 
     /// The one datagram that went up.

@@ -64,7 +64,7 @@ fn only_what_may_be_fragmented_has_an_identification() {
 }
 
 fn entry(destination: &str, via: Option<[u8; 4]>, interface: InterfaceId, m: u32) -> RouteEntry {
-    let destination = destination.parse().unwrap();
+    let destination = destination.parse().expect("a prefix");
     RouteEntry { destination, via: via.map(IpAddr::from), interface, metric: m }
 }
 
@@ -119,9 +119,9 @@ fn an_interface_named_by_the_transport_is_kept_to() {
 #[test]
 fn the_source_is_the_address_nearest_to_the_next_hop() {
     let interface = Interface::new(1500)
-        .address("10.1.0.1/16".parse().unwrap())
-        .address("10.1.7.1/24".parse().unwrap())
-        .address("172.16.0.1/24".parse().unwrap());
+        .address("10.1.0.1/16".parse().expect("a prefix"))
+        .address("10.1.7.1/24".parse().expect("a prefix"))
+        .address("172.16.0.1/24".parse().expect("a prefix"));
     let config = Config::new([1; 16])
         .interface(interface)
         .gateway(Ipv4Addr::new(172, 16, 0, 254).into(), IF0);
