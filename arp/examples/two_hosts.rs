@@ -2,8 +2,8 @@
 //!
 //!     cargo run -p arp --example two_hosts
 //!
-//! A layer is a machine without a clock: this loop is its driver. It passes `now` in, carries what
-//! comes out below to the other host, and jumps to the earliest `poll_at`.
+//! A layer has no clock. The loop below drives it: passes `now` in, carries what comes out to the
+//! other host, and jumps to the earliest `poll_at`.
 
 use core::net::Ipv4Addr;
 
@@ -22,23 +22,20 @@ struct Host {
 fn host(name: &'static str, n: u8) -> Host {
     let mac = MacAddr([2, 0, 0, 0, 0, n]);
     // A real host draws the key from the operating system, once.
-    let config = Config::new(InterfaceId(0), mac, vec![Ipv4Addr::new(10, 9, 0, n)], [n; 16]);
-    Host { name, mac, arp: Arp::new(config), driver: Driver::new(64) }
+    let arp = Arp::new(Config::new(InterfaceId(0), mac, vec![[10, 9, 0, n].into()], [n; 16]));
+    Host { name, mac, arp, driver: Driver::new(64) }
 }
 
 fn main() {
     let mut hosts = [host("left ", 1), host("right", 2)];
     // Left wants to send one packet to right, and one to an address nobody has.
     for (last, text) in [(2, "hello, right"), (9, "hello, nobody")] {
-        let packet = NetOut {
-            interface: InterfaceId(0),
-            next_hop: NextHop::Neighbour(Ipv4Addr::new(10, 9, 0, last).into()),
-            ethertype: ethertype::IPV4,
-            confirmed: false,
-            packet: PacketBuf::copy_from(text.as_bytes()),
-        };
+        let next_hop = NextHop::Neighbour(Ipv4Addr::new(10, 9, 0, last).into());
+        let (interface, ethertype, confirmed) = (InterfaceId(0), ethertype::IPV4, false);
+        let packet = PacketBuf::copy_from(text.as_bytes());
+        let item = NetOut { interface, next_hop, ethertype, confirmed, packet };
         println!("0.000000s left  IP sends {text:?}");
-        hosts[0].arp.send(Instant::ZERO, packet, &mut hosts[0].driver.out());
+        hosts[0].arp.send(Instant::ZERO, item, &mut hosts[0].driver.out());
     }
     let mut now = Instant::ZERO;
     while now < Instant::from_secs(10) {
@@ -53,8 +50,7 @@ fn main() {
                 println!("{now} {} IP gets {}", this.name, describe(&item));
             }
         }
-        let quiet = hosts.iter().all(|host| host.driver.down.is_empty());
-        if quiet {
+        if hosts.iter().all(|host| host.driver.down.is_empty()) {
             now = hosts.iter().filter_map(|host| host.arp.poll_at()).min().unwrap_or(Instant::MAX);
         }
     }
@@ -72,10 +68,9 @@ fn describe(item: &NetIn) -> String {
 /// The wire: a frame reaches the other host if it is for it or for all.
 fn carry(now: Instant, from: &Host, to: &mut Host, frame: EthOut) {
     let EthOut { interface, destination, ethertype, packet } = frame;
-    let bytes = packet.to_vec();
     let text = match Message::parse(&packet).filter(|_| ethertype == ethertype::ARP) {
         Some(message) => format!("ARP: {message}"),
-        None => format!("IP packet {:?}", String::from_utf8_lossy(&bytes)),
+        None => format!("IP packet {:?}", String::from_utf8_lossy(packet.head())),
     };
     println!("{now} {} -> {destination}  {text}", from.name);
     if destination == to.mac || destination.is_broadcast() {

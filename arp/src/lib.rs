@@ -32,7 +32,7 @@ mod message;
 mod neighbour;
 mod stats;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 pub use crate::arp::{Arp, NeighbourEntry, TableFull};
 pub use crate::config::{Acd, Config, Limits};

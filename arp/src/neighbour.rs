@@ -12,8 +12,8 @@
 //! and a neighbour nobody talks to costs nothing. Timers run only while we ask.
 //!
 //! Home of the timeouts of RFC 1122 2.3.2.1, with the states of RFC 4861 7.3.2, which are the
-//! same for both families. Left out: RFC 4861's Delay; a packet to a stale neighbour probes at once,
-//! unless the transport vouches for it.
+//! same for both families. Left out: RFC 4861's Delay; a packet to a stale neighbour probes at
+//! once, unless the transport vouches for it.
 
 use core::time::Duration;
 

@@ -9,6 +9,7 @@ use crate::{Action, Limits, Subject, Trial};
 /// Items put out lately that an answer can be made of.
 const REMEMBERED: usize = 4;
 
+type DriverOf<L> = Driver<<L as Layer>::ToAbove, <L as Layer>::ToBelow>;
 type Verdict = Result<(), TestCaseError>;
 
 /// Breaks off with the law's name when it does not hold.
@@ -44,7 +45,7 @@ struct Run<'s, S: Subject> {
     subject: &'s S,
     limits: Limits,
     layer: S::L,
-    driver: Driver<<S::L as Layer>::ToAbove, <S::L as Layer>::ToBelow>,
+    driver: DriverOf<S::L>,
     now: Instant,
     /// The last call was a `poll` with room to spare: until something comes in or the deadline
     /// passes, there is nothing to do (L3).
@@ -205,7 +206,7 @@ impl<'s, S: Subject> Run<'s, S> {
     /// Makes a call, counts what it did, and holds it to its limits (L5).
     fn call(
         &mut self,
-        call: impl FnOnce(&mut S::L, &mut Driver<<S::L as Layer>::ToAbove, <S::L as Layer>::ToBelow>),
+        call: impl FnOnce(&mut S::L, &mut DriverOf<S::L>),
     ) -> Result<Tally, TestCaseError> {
         let held_before = self.layer.held_items();
         let (up, down) = (self.driver.up.len(), self.driver.down.len());

@@ -4,7 +4,7 @@ use layer::boundary::NextHop;
 use layer::{Accounted, Layer, Note, Reason};
 
 use super::*;
-use crate::testing::{Bench, INTERFACE, config, ip, station};
+use crate::tests::{Bench, INTERFACE, config, ip, station};
 
 const NOTHING: [&str; 0] = [];
 
@@ -132,7 +132,7 @@ fn an_answer_while_probing_takes_the_address_away() {
             bench.up();
             bench.notes();
             // Who has it answers our probe: the sender address is ours.
-            bench.hear(Message::probe(crate::testing::US, ip(2)).reply(station(9)));
+            bench.hear(Message::probe(crate::tests::US, ip(2)).reply(station(9)));
             assert_eq!(bench.up(), ["conflict 10.9.0.2"], "{acd:?} after {millis} ms");
             assert_eq!(bench.notes(), [conflict_note(9, false)]);
             assert_eq!(bench.arp.held_items(), 0);
@@ -159,7 +159,7 @@ fn a_rival_probe_while_probing_is_a_conflict() {
     bench.hear(Message::probe(station(9), ip(3)));
     assert_eq!(bench.up(), NOTHING, "a probe for another address is none of our business");
     // Our own probe, sent back by a bridge, is no rival either.
-    bench.hear(Message::probe(crate::testing::US, ip(2)));
+    bench.hear(Message::probe(crate::tests::US, ip(2)));
     assert_eq!(bench.up(), NOTHING);
     bench.hear(Message::probe(station(9), ip(2)));
     assert_eq!(bench.up(), ["conflict 10.9.0.2"]);

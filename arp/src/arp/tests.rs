@@ -4,7 +4,7 @@ use layer::boundary::ethertype;
 use layer::{InterfaceId, PacketBuf};
 
 use super::*;
-use crate::testing::{Bench, US, config, ip, packet, station};
+use crate::tests::{Bench, US, config, ip, packet, station};
 use crate::{Acd, Limits};
 
 const NOTHING: [&str; 0] = [];
