@@ -163,7 +163,7 @@ impl Addresses {
         }
     }
 
-    /// Adds an address, or changes the prefix of one that is there; false without such an interface.
+    /// Adds an address, or changes the prefix of one that is there; false without the interface.
     pub(crate) fn add(&mut self, interface: InterfaceId, net: IpNet) -> bool {
         self.remove(interface, net.addr());
         let Some(held) = self.interfaces.get_mut(interface.index()) else { return false };

@@ -16,6 +16,10 @@
 //! packets leave, cuts and joins fragments, answers pings, and tells transports what went wrong
 //! with their packets. It never asks below for a link address and never forwards.
 //!
+//! What exceeds the MTU: a UDP datagram is cut into fragments, all or none, unless its sender
+//! forbids it; then, and for TCP always, the transport is told the size that fits (RFC 8900 6.1).
+//! Super-segments exceed it on purpose and pass whole to who cuts them.
+//!
 //! Left out on purpose: forwarding (and with it redirects sent), source routes (RFC 7126), IP
 //! options of our own, record route and timestamp in echo replies, IGMP reports (only 224.0.0.1 is
 //! joined by itself), local copies of broadcasts and multicasts we send. IPv6 is typed in every

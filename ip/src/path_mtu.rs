@@ -1,7 +1,7 @@
 //! What is known of path MTUs (RFC 1191): a bounded table whose entries age.
 //!
-//! A transport tells us after it has validated an ICMP message (RFC 5927), or after probing. Here is
-//! only the memory; the plateau table and the validation are the transports'.
+//! A transport tells us after it has validated an ICMP message (RFC 5927), or after probing. Here
+//! is only the memory; the plateau table and the validation are the transports'.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use core::net::Ipv4Addr;
 
 use layer::{Duration, Instant};
 
-/// RFC 1191 3: an estimate below this is a mistake or an attack (68 is the protocol's floor; Linux's
-/// `min_pmtu` is 552 too, 512 bytes and the longest header we meet).
+/// An estimate below this is a mistake or an attack: RFC 791's 68 is the protocol's floor, but no
+/// link in use is so small. Linux's `min_pmtu` is 552, too.
 const FLOOR: u32 = 552;
 
 /// Path MTUs by destination.

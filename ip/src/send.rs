@@ -110,11 +110,13 @@ impl Ip {
     fn check_size(&mut self, plan: &Plan, send: &Send) -> Result<(), IpErrorKind> {
         let total = HEADER + send.packet.len();
         let mtu = plan.mtu as usize;
+        // RFC 8900 tcp: TCP learns the size that fits; it is never cut here.
+        let may_cut = !send.dont_fragment && send.protocol != protocol::TCP;
         let fits = match segment_len(&send.packet) {
             // A super-segment exceeds the MTU on purpose; what counts is what it will be cut to.
             Some(segment) => total <= MAX_PACKET && (HEADER + segment).min(total) <= mtu,
             // RFC 1122 3.3.3: what exceeds the MTU is cut, unless that is forbidden.
-            None => total <= mtu || (!send.dont_fragment && total <= MAX_PACKET),
+            None => total <= mtu || (may_cut && total <= MAX_PACKET),
         };
         if fits || matches!(plan.way, Way::Loop) && total <= MAX_PACKET {
             return Ok(());

@@ -73,7 +73,8 @@ proptest! {
                     && route.metric == hop.metric
                     && route.destination.contains(&IpAddr::V4(destination))
             };
-            all.iter().filter(of_hop).map(|route| (route.destination.prefix_len(), hop.metric)).max()
+            let length = |route: &RouteEntry| route.destination.prefix_len();
+            all.iter().filter(of_hop).map(|route| (length(route), hop.metric)).max()
         };
         let found = routes.lookup(destination, None).and_then(describe);
         prop_assert_eq!(found, naive(&entries, destination, None));

@@ -280,6 +280,7 @@ fn super_segments_pass_whole_if_their_segments_fit() {
 }
 
 // test: RFC 1122 3.3.3
+// test: RFC 8900 tcp
 #[test]
 fn too_big_and_not_to_be_cut_is_told_with_the_mtu() {
     let mut host = Host::new();
@@ -290,6 +291,10 @@ fn too_big_and_not_to_be_cut_is_told_with_the_mtu() {
     assert_eq!(error.kind, IpErrorKind::FragmentationNeeded { mtu: 1500 });
     assert!(error.quote.len() >= 8);
     assert_eq!((host.drops(Reason::IpTooBig), host.counter("IpFragFails")), (1, 1));
+    // RFC 8900: nor is TCP, even where it forgot to forbid it.
+    host.send(IpOut::Datagram(Send { protocol: protocol::TCP, ..to(PEER, tcp(1461)) }));
+    assert_eq!(host.error().kind, IpErrorKind::FragmentationNeeded { mtu: 1500 });
+    assert_eq!(host.down(), []);
     // Beyond 65,535 nothing helps.
     host.send(IpOut::Datagram(to(PEER, data(65_516))));
     assert_eq!(host.error().kind, IpErrorKind::FragmentationNeeded { mtu: 1500 });
