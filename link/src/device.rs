@@ -11,7 +11,8 @@ use layer::{MacAddr, PacketBuf};
 /// The half that hands up frames.
 pub trait Receiver: Send {
     /// Reads up to `max` frames into `batch` without blocking, and says how many. `Ok(0)`: nothing
-    /// is there. What was read before an error is in `batch`.
+    /// is there. What was read before an error is in `batch`. Merged UDP datagrams are taken apart,
+    /// so `batch` may grow by more than `max`.
     ///
     /// # Errors
     ///
