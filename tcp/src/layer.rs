@@ -390,6 +390,3 @@ fn derive(key: [u8; 16], purpose: u8) -> [u8; 16] {
     }
     derived
 }
-
-#[cfg(test)]
-mod tests;

@@ -37,7 +37,7 @@ pub struct Ports {
     key: [u8; 16],
     range: (u16, u16),
     used: FxHashMap<u16, Port>,
-    /// RFC 6056 3.3.3: moves on with each port given out.
+    /// RFC 6056's counter: moves on with each port given out.
     counter: u16,
 }
 
@@ -152,7 +152,7 @@ impl Ports {
         }
     }
 
-    /// RFC 6056 3.3.3, "simple hash-based": the whole range once, from a secret place on.
+    /// RFC 6056 3.3.3's "simple hash-based": the whole range once, from a secret place on.
     fn candidates(
         &self,
         local: SocketAddr,

@@ -83,7 +83,7 @@ fn a_peer_without_mss_gets_536() {
         .iter()
         .map(|segment| match segment.payload.offload().segmentation {
             Some(segmentation) => segmentation.size,
-            None => u16::try_from(segment.payload.len()).unwrap(),
+            None => u16::try_from(segment.payload.len()).expect("a value"),
         })
         .collect();
     assert!(sizes.iter().all(|&size| size <= 536), "{sizes:?}");
@@ -177,7 +177,7 @@ fn syns_back_off_and_give_up_after_three_minutes() {
     let start = bench.now;
     let mut times = Vec::new();
     while bench.events().is_empty() {
-        bench.now = bench.now.max(bench.tcp.poll_at().unwrap());
+        bench.now = bench.now.max(bench.tcp.poll_at().expect("a value"));
         bench.poll();
         if !bench.sent().is_empty() {
             times.push(bench.now.since(start).as_secs());

@@ -184,7 +184,7 @@ impl World {
             TcpEvent::Data { socket, chunk } => {
                 it.received.extend_from_slice(&chunk);
                 for part in chunk.chunks(chunk_limit) {
-                    let bytes = u32::try_from(part.len()).unwrap();
+                    let bytes = u32::try_from(part.len()).expect("a value");
                     self.command(host, TcpCommand::Consumed { socket, bytes });
                 }
             }
@@ -201,7 +201,7 @@ impl World {
         let Some(socket) = it.socket.filter(|_| it.closed.is_none()) else { return };
         while it.room > 0 && !it.outgoing.is_empty() {
             let n = it.outgoing.len().min(it.room as usize).min(16_000);
-            it.room -= u32::try_from(n).unwrap();
+            it.room -= u32::try_from(n).expect("a value");
             let data = it.outgoing.split_to(n);
             let command = TcpCommand::Send { socket, data };
             it.tcp.send(self.now, command, &mut it.driver.out());
@@ -256,7 +256,7 @@ impl World {
 
 /// What host `n` sends.
 fn stream(n: u8, len: usize) -> Vec<u8> {
-    (0..len).map(|i| u8::try_from((i + i / 251 + usize::from(n)) % 251).unwrap()).collect()
+    (0..len).map(|i| u8::try_from((i + i / 251 + usize::from(n)) % 251).expect("a value")).collect()
 }
 
 /// Cuts a super-segment as a device would; flags and numbers are set right by hand.
@@ -268,9 +268,9 @@ fn cut(packet: PacketBuf) -> Vec<PacketBuf> {
     for from in (0..text).step_by(size) {
         let mut piece = packet.share(header + from, size);
         let bytes = piece.prepend(header);
-        bytes.copy_from_slice(packet.header(header).unwrap());
-        let seq = u32::from_be_bytes(bytes[4..8].try_into().unwrap());
-        let seq = seq.wrapping_add(u32::try_from(from).unwrap());
+        bytes.copy_from_slice(packet.header(header).expect("a value"));
+        let seq = u32::from_be_bytes(bytes[4..8].try_into().expect("a value"));
+        let seq = seq.wrapping_add(u32::try_from(from).expect("a value"));
         bytes[4..8].copy_from_slice(&seq.to_be_bytes());
         if from + size < text {
             bytes[13] &= !0x09;

@@ -10,7 +10,7 @@ fn naive(bytes: &[u8]) -> u16 {
         sum += u32::from(u16::from_be_bytes(word));
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    u16::try_from(sum).unwrap()
+    u16::try_from(sum).expect("a value")
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn rfc_1071_section_3_example() {
 
 #[test]
 fn completed_packet_verifies_and_zero_becomes_ones() {
-    let (a, b) = ("10.9.0.1".parse().unwrap(), "10.9.0.2".parse().unwrap());
+    let (a, b) = ("10.9.0.1".parse().expect("a value"), "10.9.0.2".parse().expect("a value"));
     for payload in [&b""[..], b"x", b"odd", b"even"] {
         let mut packet = PacketBuf::new();
         packet.append(Bytes::copy_from_slice(payload));

@@ -124,8 +124,7 @@ impl Open {
         len: u32,
         timeout: bool,
     ) -> u32 {
-        let text_end = self.snd.text_end().min(self.snd.nxt);
-        let bytes = if at.before(text_end) { text_end.since(at).min(len) } else { 0 };
+        let bytes = self.resend_size(at, len);
         let fin = matches!(self.snd.fin, Fin::Sent(fin) if fin == at.plus(bytes));
         if bytes == 0 && !fin {
             return 0;
@@ -137,8 +136,17 @@ impl Open {
         io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
         let (socket, seq) = (ends.id, at.0);
         io.out.note(|| Note::TcpRetransmit { socket, seq, bytes, timeout });
+        self.snd.nxt = self.snd.nxt.max(at.plus(bytes));
         self.send_text(ends, io, at, bytes, fin);
         bytes + u32::from(fin)
+    }
+
+    /// Bytes to resend from `at`, at most `len`. A small piece (a probe's octet, an old write)
+    /// takes new text along as far as the peer's window goes, so that it does not stay small.
+    fn resend_size(&self, at: Seq, len: u32) -> u32 {
+        let edge = self.snd.una.plus(self.snd.window.size()).max(self.snd.nxt);
+        let end = self.snd.text_end().min(edge);
+        if at.before(end) { end.since(at).min(len) } else { 0 }
     }
 
     /// Sends what was never sent, as far as windows, silly-window avoidance and Nagle allow.

@@ -60,16 +60,22 @@ impl ReceiveWindow {
     pub fn update_due(&self, nxt: Seq, mss: u32) -> bool {
         let known = self.offered(nxt);
         let gain = self.free().saturating_sub(known);
+        let capacity = self.capacity.min(self.expressible());
         // RFC 9293 3.8.6.2.2 MUST-39: not for less than the lesser of half the buffer and a segment.
-        if gain < (self.capacity / 2).min(mss) {
+        if gain < (capacity / 2).min(mss) {
             return false;
         }
         // Above that as BSD does: tell when it matters, not at every read.
-        gain >= self.capacity / 4 || known <= self.capacity / 8
+        gain >= capacity / 4 || known <= capacity / 8
+    }
+
+    /// The largest window that the field can say.
+    fn expressible(&self) -> u32 {
+        u32::from(u16::MAX) << self.scale
     }
 
     fn free(&self) -> u32 {
-        self.capacity.saturating_sub(self.charged)
+        self.capacity.saturating_sub(self.charged).min(self.expressible())
     }
 }
 

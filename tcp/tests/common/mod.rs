@@ -178,6 +178,18 @@ impl Bench {
         sent.remove(0)
     }
 
+    /// Lets time pass until something leaves: the one segment.
+    pub fn next_sent(&mut self) -> Segment {
+        for _ in 0..100 {
+            self.now = self.now.max(self.tcp.poll_at().expect("something is pending"));
+            self.poll();
+            if !self.driver.down.is_empty() {
+                return self.sent_one();
+            }
+        }
+        panic!("nothing leaves");
+    }
+
     /// What the hub was told since the last look.
     pub fn events(&mut self) -> Vec<TcpEvent> {
         self.driver.up.drain().collect()
@@ -213,7 +225,7 @@ impl Bench {
     /// In-order text from the peer, acknowledging our byte `ours`.
     pub fn text(&mut self, text: &[u8], ours: u32) -> Vec<Segment> {
         let segment = self.segment(PA, self.seq, self.iss.plus(ours), text);
-        self.seq = self.seq.plus(u32::try_from(text.len()).unwrap());
+        self.seq = self.seq.plus(u32::try_from(text.len()).expect("a value"));
         self.receive(segment)
     }
 
@@ -343,5 +355,5 @@ fn parse(send: Send) -> Segment {
 
 /// `n` bytes that tell their position.
 pub fn pattern(n: usize) -> Vec<u8> {
-    (0..n).map(|i| u8::try_from(i * 31 % 251).unwrap()).collect()
+    (0..n).map(|i| u8::try_from(i * 31 % 251).expect("a value")).collect()
 }
