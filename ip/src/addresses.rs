@@ -158,6 +158,7 @@ impl Addresses {
             own.usable = match state {
                 // RFC 5227 2.1.1 and 2.4: an address in conflict is not used.
                 AddressState::Conflict => false,
+                // What may not leave while it is probed, the layer below holds.
                 AddressState::Tentative | AddressState::Ready => true,
             };
         }

@@ -16,6 +16,7 @@ use crate::icmp::Icmp;
 use crate::identification::Identifications;
 use crate::loopback::Loopback;
 use crate::path_mtu::PathMtus;
+use crate::plan::LastPlan;
 use crate::reassembly::Reassembly;
 use crate::routes::Routes;
 
@@ -28,6 +29,7 @@ pub struct Ip {
     pub(crate) default_ttl: u8,
     pub(crate) limits: Limits,
     pub(crate) path_mtus: PathMtus,
+    pub(crate) last_plan: LastPlan,
     pub(crate) identifications: Identifications,
     pub(crate) reassembly: Reassembly,
     pub(crate) icmp: Icmp,
@@ -50,6 +52,7 @@ impl Ip {
             default_ttl: default_ttl.max(1),
             limits,
             path_mtus: PathMtus::new(limits.path_mtus, limits.path_mtu_timeout),
+            last_plan: LastPlan::default(),
             identifications: Identifications::new(key),
             reassembly: Reassembly::new(limits),
             icmp: Icmp::new(key, limits),
@@ -68,6 +71,7 @@ impl Ip {
     pub fn add_address(&mut self, interface: InterfaceId, address: IpNet) -> bool {
         let added = self.addresses.add(interface, address);
         self.routes.rebuild(&self.addresses);
+        self.last_plan.forget();
         added
     }
 
@@ -75,6 +79,7 @@ impl Ip {
     pub fn remove_address(&mut self, interface: InterfaceId, address: IpAddr) -> bool {
         let removed = self.addresses.remove(interface, address);
         self.routes.rebuild(&self.addresses);
+        self.last_plan.forget();
         removed
     }
 
@@ -88,6 +93,7 @@ impl Ip {
         let exists = self.addresses.exists(route.interface);
         if exists {
             self.routes.add(route, &self.addresses);
+            self.last_plan.forget();
         }
         exists
     }
@@ -95,6 +101,7 @@ impl Ip {
     /// Removes a configured route; false if there is none like it. A connected one goes with its
     /// address.
     pub fn remove_route(&mut self, route: &RouteEntry) -> bool {
+        self.last_plan.forget();
         self.routes.remove(route, &self.addresses)
     }
 
@@ -129,6 +136,7 @@ impl Ip {
         while out.up.room() > 0
             && let Some(destination) = self.path_mtus.pop_aged(now)
         {
+            self.last_plan.forget();
             self.announce_path_mtu(IpAddr::V4(destination), out);
         }
     }
@@ -150,6 +158,7 @@ impl Layer for Ip {
             }
             NetIn::Address { interface, address, state } => {
                 self.addresses.set_state(interface, address, state);
+                self.last_plan.forget();
                 out.consume(());
             }
             // Router facts are of IPv6, which is not spoken yet.

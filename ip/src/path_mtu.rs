@@ -42,8 +42,8 @@ impl PathMtus {
         self.known.get(&destination).map(|known| known.mtu)
     }
 
-    /// Believes `mtu`; returns the value now in force.
-    pub(crate) fn set(&mut self, now: Instant, destination: Ipv4Addr, mtu: u32) -> u32 {
+    /// Believes `mtu`.
+    pub(crate) fn set(&mut self, now: Instant, destination: Ipv4Addr, mtu: u32) {
         self.forget(destination);
         if self.known.len() >= self.capacity
             && let Some((_, oldest)) = self.ages.first().copied()
@@ -58,7 +58,6 @@ impl PathMtus {
             self.known.insert(destination, Known { mtu, until });
             self.ages.insert((until, destination));
         }
-        mtu
     }
 
     fn forget(&mut self, destination: Ipv4Addr) {

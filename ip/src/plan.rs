@@ -36,9 +36,46 @@ impl From<Plan> for Route {
     }
 }
 
+/// The last plan that was made, and for what: most packets go where the one before went. Whatever
+/// changes addresses, routes or path MTUs forgets it.
+#[derive(Debug, Default)]
+pub(crate) struct LastPlan(Option<(Asked, Plan)>);
+
+/// What a transport asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    interface: Option<InterfaceId>,
+    source: Option<IpAddr>,
+    destination: IpAddr,
+}
+
+impl LastPlan {
+    /// Something that plans depend on has changed.
+    pub(crate) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
 impl Ip {
     /// Finds the way to `destination`, or says why there is none.
     pub(crate) fn plan(
+        &mut self,
+        interface: Option<InterfaceId>,
+        source: Option<IpAddr>,
+        destination: IpAddr,
+    ) -> Result<Plan, IpErrorKind> {
+        let asked = Asked { interface, source, destination };
+        if let Some((known, plan)) = self.last_plan.0
+            && known == asked
+        {
+            return Ok(plan);
+        }
+        let plan = self.plan_anew(interface, source, destination)?;
+        self.last_plan = LastPlan(Some((asked, plan)));
+        Ok(plan)
+    }
+
+    fn plan_anew(
         &self,
         interface: Option<InterfaceId>,
         source: Option<IpAddr>,

@@ -258,6 +258,7 @@ impl Ip {
         out.consume(());
         if let IpAddr::V4(v4) = destination {
             self.path_mtus.set(now, v4, mtu);
+            self.last_plan.forget();
             self.announce_path_mtu(destination, out);
         }
     }

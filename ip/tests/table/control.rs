@@ -2,8 +2,8 @@
 
 use core::net::Ipv4Addr;
 
-use ip::{Config, Limits};
-use layer::boundary::{IpErrorKind, IpIn, IpOut, NextHop, Send, protocol};
+use ip::{Config, Limits, RouteEntry};
+use layer::boundary::{AddressState, IpErrorKind, IpIn, IpOut, NetIn, NextHop, Send, protocol};
 use layer::{Duration, InterfaceId, Layer};
 
 use crate::common::*;
@@ -25,6 +25,41 @@ fn an_address_comes_and_goes_with_its_route() {
     assert_eq!(host.down()[0].next_hop, NextHop::Neighbour(GATEWAY.into()));
     assert!(!host.ip.add_address(InterfaceId(5), net));
     assert!(!host.ip.join_group(IF0, PEER.into()), "not a group");
+}
+
+#[test]
+fn what_changes_is_seen_by_the_very_next_packet() {
+    let mut host = Host::new();
+    let send = |host: &mut Host| {
+        host.send(IpOut::Datagram(to(FAR, udp(b"x"))));
+        let sent = host.down().pop().map(|item| (item.next_hop, read(&item.packet).source));
+        host.up();
+        sent
+    };
+    let by = |via: Ipv4Addr, source| Some((NextHop::Neighbour(via.into()), source));
+    assert_eq!(send(&mut host), by(GATEWAY, US));
+    let route = RouteEntry {
+        destination: "192.0.2.0/24".parse().unwrap(),
+        via: Some(PEER.into()),
+        interface: IF0,
+        metric: 0,
+    };
+    assert!(host.ip.add_route(route));
+    assert_eq!(send(&mut host), by(PEER, US));
+    assert!(host.ip.remove_route(&route));
+    assert_eq!(send(&mut host), by(GATEWAY, US));
+    let nearer: ipnet::IpNet = "10.9.0.9/25".parse().unwrap();
+    assert!(host.ip.add_address(IF0, nearer));
+    assert!(host.ip.remove_address(IF0, US.into()));
+    assert_eq!(send(&mut host), by(GATEWAY, Ipv4Addr::new(10, 9, 0, 9)));
+    let tell = |host: &mut Host, state| {
+        let item = NetIn::Address { interface: IF0, address: nearer.addr(), state };
+        host.ip.receive(host.now, item, &mut host.driver.out());
+    };
+    tell(&mut host, AddressState::Conflict);
+    assert_eq!(send(&mut host), None);
+    tell(&mut host, AddressState::Ready);
+    assert_eq!(send(&mut host), by(GATEWAY, Ipv4Addr::new(10, 9, 0, 9)));
 }
 
 fn believe(host: &mut Host, destination: Ipv4Addr, mtu: u32) -> Vec<(u8, u32)> {
