@@ -1,0 +1,75 @@
+//! Socket options, as far as the transports have them.
+
+use layer::boundary::{SocketId, TcpCommand, TcpOptions, UdpCommand, UdpOptions};
+use layer::{Either, InterfaceId, Out};
+
+use super::tcp::Phase;
+use super::{Hub, Reuse};
+use crate::Errno;
+
+impl Hub {
+    /// The options of a TCP socket.
+    pub fn tcp_options(&mut self, id: SocketId) -> Result<&TcpOptions, Errno> {
+        Ok(&self.tcp(id)?.options)
+    }
+
+    /// Changes options of a TCP socket; an accepted connection starts with its listener's.
+    pub fn set_tcp_options(
+        &mut self,
+        id: SocketId,
+        change: impl FnOnce(&mut TcpOptions),
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        let tcp = self.tcp(id)?;
+        let before = tcp.options.clone();
+        change(&mut tcp.options);
+        let tell = match &tcp.phase {
+            Phase::Listening { .. } | Phase::Connecting => true,
+            Phase::Open(stream) => !stream.gone,
+            Phase::Fresh | Phase::Binding { .. } | Phase::Bound => false,
+        };
+        if tell && tcp.options != before {
+            let options = Box::new(tcp.options.clone());
+            self.command(Either::A(TcpCommand::Configure { socket: id, options }), out);
+        }
+        Ok(())
+    }
+
+    /// The options of a UDP socket.
+    pub fn udp_options(&mut self, id: SocketId) -> Result<UdpOptions, Errno> {
+        Ok(self.udp(id)?.options)
+    }
+
+    /// Changes options of a UDP socket.
+    pub fn set_udp_options(
+        &mut self,
+        id: SocketId,
+        change: impl FnOnce(&mut UdpOptions),
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        let udp = self.udp(id)?;
+        let before = udp.options;
+        change(&mut udp.options);
+        if udp.known && udp.options != before {
+            let options = udp.options;
+            self.command(Either::B(UdpCommand::Configure { socket: id, options }), out);
+        }
+        Ok(())
+    }
+
+    /// SO_REUSEADDR and SO_REUSEPORT, for the next bind.
+    pub fn set_reuse(&mut self, id: SocketId, reuse: Reuse) -> Result<(), Errno> {
+        self.get(id)?.reuse = reuse;
+        Ok(())
+    }
+
+    /// SO_BINDTODEVICE, for the next bind.
+    pub fn set_interface(
+        &mut self,
+        id: SocketId,
+        interface: Option<InterfaceId>,
+    ) -> Result<(), Errno> {
+        self.get(id)?.interface = interface;
+        Ok(())
+    }
+}

@@ -1,0 +1,303 @@
+//! Bytes in and out of a connection, by credit.
+//!
+//! What was received comes first, then the pending error, once, then the end: `recv` answers 0
+//! at FIN. Sending answers the pending error, once, then `EPIPE` if this side is finished.
+
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+use layer::boundary::{SocketId, TcpCommand};
+use layer::{Either, Out};
+
+use super::block::Block;
+use super::tcp::Phase;
+use super::{Flags, Hub, Protocol, Readiness};
+use crate::Errno;
+
+/// A connection as its owner sees it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) remote: SocketAddr,
+    inbox: VecDeque<Bytes>,
+    /// FIN came.
+    pub(super) finished: bool,
+    /// The owner reads no more.
+    pub(super) read_shut: bool,
+    /// The owner sends no more: FIN is on its way.
+    pub(super) write_shut: bool,
+    /// TCP has ended it, and knows the id no more.
+    pub(super) gone: bool,
+    /// Bytes that may be sent.
+    room: u32,
+    /// Bytes sent and not granted again: with `room` the size of the send buffer.
+    outstanding: u32,
+    /// Bytes taken that TCP was not told of for want of room.
+    owed_credit: u32,
+    block: Block,
+}
+
+impl Stream {
+    pub(super) fn new(remote: SocketAddr) -> Self {
+        Self {
+            remote,
+            inbox: VecDeque::new(),
+            finished: false,
+            read_shut: false,
+            write_shut: false,
+            gone: false,
+            room: 0,
+            outstanding: 0,
+            owed_credit: 0,
+            block: Block::default(),
+        }
+    }
+
+    pub(super) fn readiness(&self, starved: bool) -> Readiness {
+        let ended = self.finished || self.read_shut || self.gone;
+        let closed = self.write_shut || self.gone;
+        // As Linux: writable with a third of the buffer free, so that a fast sender is not woken
+        // for every acknowledgement.
+        let room = self.room > 0 && self.room >= self.outstanding / 2 && !starved;
+        Readiness {
+            readable: !self.inbox.is_empty() || ended,
+            writable: room || closed,
+            read_hangup: ended,
+            hangup: ended && closed,
+            error: false,
+        }
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.inbox.push_back(chunk);
+    }
+
+    pub(super) fn grant(&mut self, bytes: u32) {
+        self.room = self.room.saturating_add(bytes);
+        self.outstanding = self.outstanding.saturating_sub(bytes);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.gone = true;
+        self.finished = true;
+        self.room = 0;
+        self.block = Block::default();
+    }
+
+    /// Chunks not taken, and their bytes.
+    pub(super) fn unread(&self) -> (usize, usize) {
+        (self.inbox.len(), self.inbox.iter().map(Bytes::len).sum())
+    }
+
+    /// Takes up to `max` bytes out of the inbox, by reference; returns chunks emptied and bytes.
+    fn take(&mut self, max: usize, mut each: impl FnMut(Bytes)) -> (usize, usize) {
+        let (mut items, mut bytes) = (0, 0);
+        while bytes < max
+            && let Some(chunk) = self.inbox.front_mut()
+        {
+            let n = chunk.len().min(max - bytes);
+            each(chunk.split_to(n));
+            bytes += n;
+            if chunk.is_empty() {
+                self.inbox.pop_front();
+                items += 1;
+            }
+        }
+        (items, bytes)
+    }
+}
+
+impl Hub {
+    /// `send(2)`: takes as much as there is room for, copied once. On a connected UDP socket, one
+    /// datagram. `EAGAIN` with no room, `EPIPE` after shutdown or the end of the connection.
+    pub fn send(
+        &mut self,
+        id: SocketId,
+        data: &[u8],
+        out: &mut Out<'_, Self>,
+    ) -> Result<usize, Errno> {
+        if let Protocol::Udp(_) = self.get(id)?.protocol {
+            return self.send_to(id, data, None, None, out);
+        }
+        self.send_with(id, data.len(), out, |block, n| block.copy(&data[..n]))
+    }
+
+    /// As [`Hub::send`], without copying: takes from the front of `data` what there is room for.
+    pub fn send_bytes(
+        &mut self,
+        id: SocketId,
+        data: &mut Bytes,
+        out: &mut Out<'_, Self>,
+    ) -> Result<usize, Errno> {
+        self.send_with(id, data.len(), out, |_, n| data.split_to(n))
+    }
+
+    fn send_with(
+        &mut self,
+        id: SocketId,
+        len: usize,
+        out: &mut Out<'_, Self>,
+        data: impl FnOnce(&mut Block, usize) -> Bytes,
+    ) -> Result<usize, Errno> {
+        let room_below = self.has_room(out);
+        let socket = self.get(id)?;
+        if let Some(error) = socket.take_error() {
+            return Err(error);
+        }
+        let Protocol::Tcp(tcp) = &mut socket.protocol else { return Err(Errno::OPNOTSUPP) };
+        let stream = match &mut tcp.phase {
+            Phase::Open(stream) => stream,
+            Phase::Connecting => return Err(Errno::AGAIN),
+            Phase::Fresh | Phase::Binding { .. } | Phase::Bound | Phase::Listening { .. } => {
+                return Err(Errno::NOTCONN);
+            }
+        };
+        if stream.write_shut || stream.gone {
+            return Err(Errno::PIPE);
+        }
+        let n = u32::try_from(len).unwrap_or(u32::MAX).min(stream.room);
+        if n == 0 {
+            return if len == 0 { Ok(0) } else { Err(self.full(id, out)) };
+        }
+        if !room_below {
+            self.starve(id, out);
+            return Err(Errno::AGAIN);
+        }
+        stream.room -= n;
+        stream.outstanding = stream.outstanding.saturating_add(n);
+        let taken = n as usize;
+        let data = data(&mut stream.block, taken);
+        self.command(Either::A(TcpCommand::Send { socket: id, data }), out);
+        self.touch(id, out);
+        Ok(taken)
+    }
+
+    /// The send buffer is full: from here on, room is news.
+    fn full(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Errno {
+        self.touch(id, out);
+        Errno::AGAIN
+    }
+
+    /// `recv(2)`: copies what has arrived, 0 at the end. On a UDP socket, one datagram, the rest
+    /// of which is lost.
+    pub fn recv(
+        &mut self,
+        id: SocketId,
+        buffer: &mut [u8],
+        flags: Flags,
+        out: &mut Out<'_, Self>,
+    ) -> Result<usize, Errno> {
+        if let Protocol::Udp(_) = self.get(id)?.protocol {
+            return self.recv_from(id, buffer, flags, out).map(|received| received.copied);
+        }
+        if flags.peek {
+            return self.peek(id, buffer);
+        }
+        let mut rest = &mut buffer[..];
+        self.recv_with(id, rest.len(), out, |mut chunk| {
+            let (target, unused) = core::mem::take(&mut rest).split_at_mut(chunk.len());
+            chunk.copy_to_slice(target);
+            rest = unused;
+        })
+    }
+
+    /// As [recv], without copying: appends up to `max` bytes in pieces to `chunks`.
+    pub fn recv_chunks(
+        &mut self,
+        id: SocketId,
+        max: usize,
+        chunks: &mut Vec<Bytes>,
+        out: &mut Out<'_, Self>,
+    ) -> Result<usize, Errno> {
+        self.recv_with(id, max, out, |chunk| chunks.push(chunk))
+    }
+
+    /// One piece of what has arrived, at most `max` bytes, without copying; empty at the end.
+    pub fn recv_chunk(
+        &mut self,
+        id: SocketId,
+        max: usize,
+        out: &mut Out<'_, Self>,
+    ) -> Result<Bytes, Errno> {
+        let first = self.stream(id)?.map_or(0, |stream| stream.inbox.front().map_or(0, Bytes::len));
+        let mut only = Bytes::new();
+        self.recv_with(id, max.min(first.max(1)), out, |chunk| only = chunk)?;
+        Ok(only)
+    }
+
+    fn recv_with(
+        &mut self,
+        id: SocketId,
+        max: usize,
+        out: &mut Out<'_, Self>,
+        each: impl FnMut(Bytes),
+    ) -> Result<usize, Errno> {
+        let Some(stream) = self.stream(id)?.filter(|stream| !stream.inbox.is_empty()) else {
+            return self.nothing_to_read(id);
+        };
+        let (items, bytes) = stream.take(max, each);
+        if !stream.gone {
+            let unlisted = stream.owed_credit == 0;
+            let taken = u32::try_from(bytes).unwrap_or(u32::MAX);
+            stream.owed_credit = stream.owed_credit.saturating_add(taken);
+            if self.has_room(out) {
+                self.pay_credit(id, out);
+            } else if unlisted && bytes > 0 {
+                self.credit.push_back(id);
+            }
+        }
+        self.taken(items, bytes, out);
+        self.touch(id, out);
+        Ok(bytes)
+    }
+
+    fn peek(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let Some(stream) = self.stream(id)?.filter(|stream| !stream.inbox.is_empty()) else {
+            return self.nothing_to_read(id);
+        };
+        let mut done = 0;
+        for chunk in &stream.inbox {
+            let n = chunk.len().min(buffer.len() - done);
+            buffer[done..done + n].copy_from_slice(&chunk[..n]);
+            done += n;
+        }
+        Ok(done)
+    }
+
+    /// What `recv` answers with an empty inbox.
+    fn nothing_to_read(&mut self, id: SocketId) -> Result<usize, Errno> {
+        let socket = self.get(id)?;
+        if let Some(error) = socket.take_error() {
+            return Err(error);
+        }
+        let Protocol::Tcp(tcp) = &socket.protocol else { return Err(Errno::OPNOTSUPP) };
+        match &tcp.phase {
+            Phase::Open(stream) if stream.finished || stream.read_shut || stream.gone => Ok(0),
+            Phase::Open(_) | Phase::Connecting => Err(Errno::AGAIN),
+            Phase::Fresh | Phase::Binding { .. } | Phase::Bound | Phase::Listening { .. } => {
+                Err(Errno::NOTCONN)
+            }
+        }
+    }
+
+    /// Tells TCP of what was taken since it was last told.
+    pub(super) fn pay_credit(&mut self, id: SocketId, out: &mut Out<'_, Self>) {
+        let Ok(Some(stream)) = self.stream(id) else { return };
+        let bytes = core::mem::take(&mut stream.owed_credit);
+        if bytes > 0 && !stream.gone {
+            self.command(Either::A(TcpCommand::Consumed { socket: id, bytes }), out);
+        }
+    }
+
+    /// The connection, if the socket is one.
+    fn stream(&mut self, id: SocketId) -> Result<Option<&mut Stream>, Errno> {
+        match &mut self.tcp(id)?.phase {
+            Phase::Open(stream) => Ok(Some(stream)),
+            Phase::Fresh
+            | Phase::Binding { .. }
+            | Phase::Bound
+            | Phase::Listening { .. }
+            | Phase::Connecting => Ok(None),
+        }
+    }
+}

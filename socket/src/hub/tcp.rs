@@ -1,0 +1,468 @@
+//! TCP sockets: what a socket is at each point of its life, and the calls that move it on.
+//!
+//! ```text
+//!   Fresh --bind--> Binding --> Bound --listen--> Listening --accept--> (new) Open
+//!     |                           |
+//!     +---------connect-----------+--> Connecting --> Open
+//!     ^                                    |
+//!     +------------- refused --------------+
+//! ```
+//!
+//! A connection that is reset before it is accepted stays in the queue, as in Linux: `accept`
+//! returns it, and its first read tells.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::Shutdown;
+
+use layer::boundary::{
+    BoundAddress, CloseReason, ConnectionInfo, SocketError, SocketId, TcpCommand, TcpEvent,
+    TcpOptions,
+};
+use layer::{Duration, Either, Out};
+
+use super::stream::Stream;
+use super::{Hub, Protocol, Readiness, Socket};
+use crate::Errno;
+
+/// A TCP socket.
+#[derive(Debug, Default)]
+pub(super) struct TcpSocket {
+    pub(super) phase: Phase,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) options: TcpOptions,
+    /// The answer to a query, until it is taken.
+    pub(super) info: Option<Box<ConnectionInfo>>,
+}
+
+/// Where a TCP socket is in its life.
+#[derive(Debug, Default)]
+pub(super) enum Phase {
+    /// TCP knows nothing of it.
+    #[default]
+    Fresh,
+    /// TCP was asked for an address.
+    Binding {
+        /// Listen, with this backlog, once it is bound.
+        listen: Option<u32>,
+    },
+    /// It has an address.
+    Bound,
+    /// It takes connections.
+    Listening {
+        /// Complete connections that wait to be accepted, oldest first. TCP keeps to the backlog.
+        queue: VecDeque<SocketId>,
+    },
+    /// A connection is being opened.
+    Connecting,
+    /// A connection, as long as it has an owner.
+    Open(Stream),
+}
+
+/// What `accept` returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The connection.
+    pub socket: SocketId,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: SocketAddr,
+}
+
+impl TcpSocket {
+    pub(super) fn under_way(&self) -> bool {
+        match self.phase {
+            Phase::Binding { .. } | Phase::Connecting => true,
+            Phase::Fresh | Phase::Bound | Phase::Listening { .. } | Phase::Open(_) => false,
+        }
+    }
+
+    pub(super) fn readiness(&self, error: bool, starved: bool) -> Readiness {
+        let mut readiness = match &self.phase {
+            Phase::Binding { .. } | Phase::Connecting => Readiness::default(),
+            // As Linux: writable, so that a refused connect wakes who waits for it.
+            Phase::Fresh | Phase::Bound => {
+                Readiness { writable: true, hangup: true, ..Readiness::default() }
+            }
+            Phase::Listening { queue } => {
+                Readiness { readable: !queue.is_empty(), ..Readiness::default() }
+            }
+            Phase::Open(stream) => stream.readiness(starved),
+        };
+        readiness.error = error;
+        readiness.readable |= error;
+        readiness
+    }
+}
+
+impl Hub {
+    /// `bind(2)`: port 0 takes a free one. `EINPROGRESS`: see [`Hub::completed`].
+    pub fn bind(
+        &mut self,
+        id: SocketId,
+        address: SocketAddr,
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        let socket = self.get(id)?;
+        let local = BoundAddress { address, interface: socket.interface };
+        let reuse = socket.reuse;
+        match &mut socket.protocol {
+            Protocol::Tcp(tcp) => match tcp.phase {
+                Phase::Fresh => tcp.phase = Phase::Binding { listen: None },
+                Phase::Binding { .. }
+                | Phase::Bound
+                | Phase::Listening { .. }
+                | Phase::Connecting
+                | Phase::Open(_) => return Err(Errno::INVAL),
+            },
+            Protocol::Udp(_) => return self.bind_udp(id, local, out),
+        }
+        let (reuse_address, reuse_port) = (reuse.address, reuse.port);
+        let bind = TcpCommand::Bind { socket: id, local, reuse_address, reuse_port };
+        self.command(Either::A(bind), out);
+        self.touch(id, out);
+        Err(Errno::INPROGRESS)
+    }
+
+    /// `listen(2)`: a socket that is not bound gets any address and a free port. Again on a
+    /// listening socket it changes the backlog. `EINPROGRESS`: see [`Hub::completed`].
+    pub fn listen(
+        &mut self,
+        id: SocketId,
+        backlog: u32,
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        if let Phase::Fresh = self.tcp(id)?.phase {
+            let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+            match self.bind(id, anywhere, out) {
+                Ok(()) | Err(Errno::INPROGRESS) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let tcp = self.tcp(id)?;
+        match &mut tcp.phase {
+            Phase::Binding { listen } => {
+                *listen = Some(backlog);
+                return Err(Errno::INPROGRESS);
+            }
+            Phase::Bound => tcp.phase = Phase::Listening { queue: VecDeque::new() },
+            Phase::Listening { .. } => {}
+            Phase::Fresh | Phase::Connecting | Phase::Open(_) => return Err(Errno::INVAL),
+        }
+        let options = Box::new(tcp.options.clone());
+        self.command(Either::A(TcpCommand::Listen { socket: id, backlog, options }), out);
+        self.touch(id, out);
+        Ok(())
+    }
+
+    /// `accept(2)`: the oldest complete connection.
+    pub fn accept(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<Accepted, Errno> {
+        let Phase::Listening { queue } = &mut self.tcp(id)?.phase else {
+            return Err(Errno::INVAL);
+        };
+        let socket = queue.pop_front().ok_or(Errno::AGAIN)?;
+        self.command(Either::A(TcpCommand::Accepted { listener: id }), out);
+        self.touch(id, out);
+        let tcp = self.tcp(socket)?;
+        let local = tcp.local.ok_or(Errno::INVAL)?;
+        let Phase::Open(stream) = &tcp.phase else { return Err(Errno::INVAL) };
+        Ok(Accepted { socket, local, remote: stream.remote })
+    }
+
+    /// `connect(2)`. For TCP `EINPROGRESS`, then `EALREADY`, then `EISCONN`, or once the error.
+    /// For UDP it settles the only peer. The outcome: see [`Hub::completed`].
+    pub fn connect(
+        &mut self,
+        id: SocketId,
+        remote: SocketAddr,
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        let socket = self.get(id)?;
+        let Protocol::Tcp(tcp) = &socket.protocol else {
+            return self.connect_udp(id, Some(remote), out);
+        };
+        match tcp.phase {
+            Phase::Fresh | Phase::Bound => {}
+            Phase::Binding { .. } | Phase::Connecting => return Err(Errno::ALREADY),
+            Phase::Listening { .. } | Phase::Open(_) => return Err(Errno::ISCONN),
+        }
+        // A refusal not told yet is what this call has to say; the next one may try again.
+        if let Some(error) = socket.take_error() {
+            return Err(error);
+        }
+        let tcp = self.tcp(id)?;
+        tcp.phase = Phase::Connecting;
+        let options = Box::new(tcp.options.clone());
+        self.command(Either::A(TcpCommand::Connect { socket: id, remote, options }), out);
+        self.touch(id, out);
+        Err(Errno::INPROGRESS)
+    }
+
+    /// `shutdown(2)`. On a listener, shutting down reading ends it.
+    pub fn shutdown(
+        &mut self,
+        id: SocketId,
+        how: Shutdown,
+        out: &mut Out<'_, Self>,
+    ) -> Result<(), Errno> {
+        let (read, write) = match how {
+            Shutdown::Read => (true, false),
+            Shutdown::Write => (false, true),
+            Shutdown::Both => (true, true),
+        };
+        let tcp = match &mut self.get(id)?.protocol {
+            Protocol::Tcp(tcp) => tcp,
+            Protocol::Udp(udp) => {
+                udp.shutdown(read, write)?;
+                self.touch(id, out);
+                return Ok(());
+            }
+        };
+        match &mut tcp.phase {
+            Phase::Open(stream) => {
+                stream.read_shut |= read;
+                let finish = write && !stream.write_shut && !stream.gone;
+                stream.write_shut |= write;
+                if finish {
+                    self.command(Either::A(TcpCommand::Shutdown { socket: id }), out);
+                }
+            }
+            Phase::Listening { .. } if read => self.end_tcp(id, Ending::Close, out),
+            Phase::Listening { .. }
+            | Phase::Fresh
+            | Phase::Binding { .. }
+            | Phase::Bound
+            | Phase::Connecting => return Err(Errno::NOTCONN),
+        }
+        self.touch(id, out);
+        Ok(())
+    }
+
+    /// `close(2)`: the id is forgotten. TCP sends what is queued and FIN, or RST if there is unread
+    /// data or SO_LINGER is 0.
+    pub fn close(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
+        self.end(id, Ending::Close, out)
+    }
+
+    /// Resets the connection and forgets the id (ABORT of RFC 9293 3.10.5).
+    pub fn abort(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
+        self.end(id, Ending::Abort, out)
+    }
+
+    fn end(&mut self, id: SocketId, ending: Ending, out: &mut Out<'_, Self>) -> Result<(), Errno> {
+        match &self.get(id)?.protocol {
+            Protocol::Tcp(_) => self.end_tcp(id, ending, out),
+            Protocol::Udp(_) => self.close_udp(id, out),
+        }
+        self.sockets.remove(&id);
+        Ok(())
+    }
+
+    /// Takes a socket back to `Fresh` and tells TCP.
+    fn end_tcp(&mut self, id: SocketId, ending: Ending, out: &mut Out<'_, Self>) {
+        // What was read is read: it must not count as unread data.
+        self.pay_credit(id, out);
+        let Ok(tcp) = self.tcp(id) else { return };
+        let linger_not = tcp.options.linger == Some(Duration::ZERO);
+        let ending = if linger_not { Ending::Abort } else { ending };
+        match core::mem::take(&mut tcp.phase) {
+            Phase::Fresh => return,
+            Phase::Binding { .. } | Phase::Bound | Phase::Connecting => {}
+            Phase::Listening { queue } => {
+                for waiting in queue {
+                    self.end_tcp(waiting, Ending::Abort, out);
+                    self.sockets.remove(&waiting);
+                }
+            }
+            Phase::Open(stream) => {
+                let gone = stream.gone;
+                let (items, bytes) = stream.unread();
+                self.taken(items, bytes, out);
+                if gone {
+                    return;
+                }
+            }
+        }
+        let command = match ending {
+            Ending::Close => TcpCommand::Close { socket: id },
+            Ending::Abort => TcpCommand::Abort { socket: id },
+        };
+        self.command(Either::A(command), out);
+    }
+
+    /// Asks for [`Hub::take_info`]: TCP_INFO.
+    pub fn query(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
+        match self.tcp(id)?.phase {
+            Phase::Connecting | Phase::Open(_) | Phase::Listening { .. } => {}
+            Phase::Fresh | Phase::Binding { .. } | Phase::Bound => return Err(Errno::NOTCONN),
+        }
+        self.command(Either::A(TcpCommand::Query { socket: id }), out);
+        Ok(())
+    }
+
+    /// The answer to the last query, once it is there.
+    pub fn take_info(&mut self, id: SocketId) -> Result<Option<Box<ConnectionInfo>>, Errno> {
+        Ok(self.tcp(id)?.info.take())
+    }
+
+    /// `getsockname(2)`; `None` before there is one.
+    pub fn local_addr(&self, id: SocketId) -> Result<Option<SocketAddr>, Errno> {
+        let socket = self.sockets.get(&id).ok_or(Errno::BADF)?;
+        match &socket.protocol {
+            Protocol::Tcp(tcp) => Ok(tcp.local),
+            Protocol::Udp(udp) => Ok(udp.local),
+        }
+    }
+
+    /// `getpeername(2)`.
+    pub fn peer_addr(&self, id: SocketId) -> Result<SocketAddr, Errno> {
+        let socket = self.sockets.get(&id).ok_or(Errno::BADF)?;
+        let peer = match &socket.protocol {
+            Protocol::Tcp(tcp) => match &tcp.phase {
+                Phase::Open(stream) if !stream.gone => Some(stream.remote),
+                Phase::Open(_)
+                | Phase::Fresh
+                | Phase::Binding { .. }
+                | Phase::Bound
+                | Phase::Listening { .. }
+                | Phase::Connecting => None,
+            },
+            Protocol::Udp(udp) => udp.remote,
+        };
+        peer.ok_or(Errno::NOTCONN)
+    }
+
+    pub(super) fn tcp(&mut self, id: SocketId) -> Result<&mut TcpSocket, Errno> {
+        match &mut self.get(id)?.protocol {
+            Protocol::Tcp(tcp) => Ok(tcp),
+            Protocol::Udp(_) => Err(Errno::OPNOTSUPP),
+        }
+    }
+}
+
+/// How a socket ends.
+#[derive(Clone, Copy)]
+enum Ending {
+    Close,
+    Abort,
+}
+
+/// Events.
+impl Hub {
+    pub(super) fn tcp_event(&mut self, event: TcpEvent, out: &mut Out<'_, Self>) {
+        let id = event.socket();
+        if let TcpEvent::Incoming { listener, socket, local, remote } = event {
+            self.incoming(listener, socket, local, remote, out);
+            return out.consume(());
+        }
+        let Some(socket) = self.sockets.get_mut(&id) else { return out.consume(event) };
+        let Protocol::Tcp(tcp) = &mut socket.protocol else { return out.consume(event) };
+        match event {
+            TcpEvent::Incoming { .. } => {}
+            TcpEvent::Bound { socket: _, result } => {
+                self.bound(id, result, out);
+            }
+            TcpEvent::Established { socket: _, local, remote } => {
+                if let Phase::Connecting = tcp.phase {
+                    tcp.local = Some(local);
+                    tcp.phase = Phase::Open(Stream::new(remote));
+                }
+            }
+            TcpEvent::Data { socket: _, chunk } => {
+                if let Phase::Open(stream) = &mut tcp.phase {
+                    self.inbox.add(chunk.len());
+                    stream.push(chunk);
+                    return self.touch(id, out);
+                }
+            }
+            TcpEvent::Finished { socket: _ } => {
+                if let Phase::Open(stream) = &mut tcp.phase {
+                    stream.finished = true;
+                }
+            }
+            TcpEvent::Room { socket: _, bytes } => {
+                if let Phase::Open(stream) = &mut tcp.phase {
+                    stream.grant(bytes);
+                }
+            }
+            // A hint only (RFC 9293 MUST-56); it becomes the error if the connection times out,
+            // which TCP decides.
+            TcpEvent::SoftError { .. } => {}
+            TcpEvent::Closed { socket: _, reason } => socket.tcp_closed(reason),
+            TcpEvent::Info { socket: _, info } => tcp.info = Some(info),
+        }
+        out.consume(());
+        self.touch(id, out);
+    }
+
+    fn bound(
+        &mut self,
+        id: SocketId,
+        result: Result<SocketAddr, SocketError>,
+        out: &mut Out<'_, Self>,
+    ) {
+        let Ok(socket) = self.get(id) else { return };
+        let Protocol::Tcp(tcp) = &mut socket.protocol else { return };
+        let Phase::Binding { listen } = tcp.phase else { return };
+        match result {
+            Ok(local) => {
+                tcp.local = Some(local);
+                tcp.phase = Phase::Bound;
+                if let Some(backlog) = listen {
+                    // A bound socket can always listen.
+                    let _ = self.listen(id, backlog, out);
+                }
+            }
+            Err(error) => {
+                tcp.phase = Phase::Fresh;
+                socket.error = Some(error.into());
+            }
+        }
+    }
+
+    fn incoming(
+        &mut self,
+        listener: SocketId,
+        id: SocketId,
+        local: SocketAddr,
+        remote: SocketAddr,
+        out: &mut Out<'_, Self>,
+    ) {
+        let full = self.sockets.len() >= self.config.max_sockets;
+        let options = match self.tcp(listener) {
+            Ok(TcpSocket { phase: Phase::Listening { queue }, options, .. }) if !full => {
+                queue.push_back(id);
+                options.clone()
+            }
+            Ok(_) | Err(_) => {
+                // The listener was closed while this came up, or there are too many sockets.
+                return self.command(Either::A(TcpCommand::Abort { socket: id }), out);
+            }
+        };
+        let phase = Phase::Open(Stream::new(remote));
+        let tcp = TcpSocket { phase, local: Some(local), options, info: None };
+        self.sockets.insert(id, Socket::new(Protocol::Tcp(tcp)));
+        self.touch(listener, out);
+    }
+}
+
+impl Socket {
+    /// TCP has ended the connection, and has forgotten the id.
+    fn tcp_closed(&mut self, reason: CloseReason) {
+        let Protocol::Tcp(tcp) = &mut self.protocol else { return };
+        match &mut tcp.phase {
+            Phase::Open(stream) => stream.end(),
+            // Refused, or no answer: the socket may be used again, as in Linux.
+            Phase::Connecting | Phase::Binding { .. } | Phase::Bound | Phase::Listening { .. } => {
+                tcp.phase = Phase::Fresh;
+                tcp.local = None;
+            }
+            Phase::Fresh => {}
+        }
+        match reason {
+            CloseReason::Finished => {}
+            CloseReason::Failed(error) => self.error = Some(error.into()),
+        }
+    }
+}

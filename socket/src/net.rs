@@ -1,0 +1,90 @@
+//! Sockets for threads that wait, shaped and named as in `std::net`.
+//!
+//! ```text
+//!   a thread                                the stack's threads
+//!   TcpStream::read                         hub puts out Ready::Changed
+//!     1 note the waiter's epoch                     |
+//!     2 try: Carrier::with_hub(hub.receive)         v
+//!     3 EAGAIN: sleep until the epoch moves <-- Wakers::notify(ready)
+//! ```
+//!
+//! The epoch is read before the attempt, so a change between attempt and sleep moves it and the
+//! sleep ends at once: no wake-up is lost. Time comes from the carrier with every attempt; nothing
+//! here reads a clock. Payload is copied outside the hub where it is large.
+//!
+//! Who owns the stack implements [`Carrier`] and passes everything that leaves the hub upward to
+//! [`Wakers::notify`].
+
+mod handle;
+mod tcp;
+mod udp;
+mod wakers;
+
+use std::io;
+use std::sync::Arc;
+
+use layer::{Instant, Out};
+
+pub use self::tcp::{Incoming, TcpListener, TcpStream};
+pub use self::udp::UdpSocket;
+pub use self::wakers::Wakers;
+use crate::Errno;
+use crate::hub::Hub;
+
+/// The way of an application's call into the stack.
+pub trait Carrier: Send + Sync {
+    /// Runs `call` once with the time, the hub and its outlets, then lets the stack act on what
+    /// came out. A stack that has ended does not run it: the caller is told `ENETDOWN`.
+    fn with_hub(&self, call: &mut dyn FnMut(Instant, &mut Hub, &mut Out<'_, Hub>));
+}
+
+/// A stack as programs see it; clones are the same stack.
+#[derive(Clone)]
+pub struct Stack {
+    carrier: Arc<dyn Carrier>,
+    wakers: Arc<Wakers>,
+}
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack").field("wakers", &self.wakers).finish_non_exhaustive()
+    }
+}
+
+impl Stack {
+    /// A stack that is reached by `carrier`, and whose changes come to `wakers`.
+    pub fn new(carrier: Arc<dyn Carrier>, wakers: Arc<Wakers>) -> Self {
+        Self { carrier, wakers }
+    }
+
+    /// Calls into the hub: for everything that this module does not offer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call, and `ENETDOWN` if the stack has ended.
+    pub fn with_hub<R>(
+        &self,
+        call: impl FnOnce(&mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+    ) -> io::Result<R> {
+        let (_, result) = self.call(|_, hub, out| call(hub, out));
+        Ok(result?)
+    }
+
+    /// As [`Stack::with_hub`], with the time of the call.
+    fn call<R>(
+        &self,
+        call: impl FnOnce(Instant, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+    ) -> (Instant, Result<R, Errno>) {
+        let mut call = Some(call);
+        let mut answer = (Instant::ZERO, Err(Errno::NETDOWN));
+        self.carrier.with_hub(&mut |now, hub, out| {
+            if let Some(call) = call.take() {
+                answer = (now, call(now, hub, out));
+            }
+        });
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests;
