@@ -291,6 +291,7 @@ fn half_open_connections_end_by_themselves() {
 
 // test: RFC 9293 MUST-54
 // test: RFC 9293 MUST-56
+// test: RFC 5927 4.1
 #[test]
 fn errors_find_their_opening_and_only_hard_ones_end_it() {
     let hard = [IpErrorKind::PortUnreachable, IpErrorKind::ProtocolUnreachable];

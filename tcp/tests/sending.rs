@@ -358,6 +358,7 @@ fn a_full_outlet_keeps_segments_back_and_loses_none() {
 
 // test: RFC 9293 MUST-56
 // test: RFC 9293 SHLD-25
+// test: RFC 5927 5.2
 #[test]
 fn errors_never_end_a_synchronized_connection_but_are_told() {
     use layer::boundary::IpErrorKind as K;

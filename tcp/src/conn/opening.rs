@@ -123,7 +123,7 @@ impl Opening {
             segment.flags = Flags::SYN.with(Flags::ACK);
             segment.ack = peer.irs.plus(1);
         }
-        // RFC 7323 2.2: the window in a SYN is never scaled.
+        // RFC 7323 2: the window in a SYN is never scaled.
         segment.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
         segment.options = Options {
             // RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3: MSS on every SYN.
@@ -288,7 +288,7 @@ impl Opening {
         let Some(peer) = self.peer else { return Outcome::Vanished };
         let syn_was_lost = self.retries > 0;
         let mss = self.send_mss(ends);
-        // RFC 7323 2.2: only if both SYNs carried the option.
+        // RFC 7323 2: only if both SYNs carried the option.
         let (our_scale, their_scale) = match peer.options.window_scale {
             Some(theirs) => (our_scale(self.capacity(io.config)), theirs),
             None => (0, 0),

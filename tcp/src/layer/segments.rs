@@ -209,7 +209,7 @@ impl Tcp {
         let Some(connection) = self.table.get_mut(key) else { return };
         let told = error.kind.socket_error();
         let refused = match &mut connection.phase {
-            // RFC 5927 4: only for a segment that is really out.
+            // RFC 5927 4.1: only for a segment that is really out.
             Phase::Opening(opening) if opening.iss == seq => {
                 opening.soft_error = Some(told);
                 fatal_while_opening(&error)
