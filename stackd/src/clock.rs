@@ -25,6 +25,13 @@ impl Clock {
         Instant::ZERO + passed
     }
 
+    /// The time of day: nanoseconds since 1970, for captures only.
+    #[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
+    pub fn unix_ns() -> u64 {
+        let since = time::SystemTime::now().duration_since(time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// The same point in time as the standard library names it, for waiting.
     pub(crate) fn at(self, instant: Instant) -> Option<time::Instant> {
         self.origin.checked_add(instant.since(Instant::ZERO))

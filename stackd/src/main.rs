@@ -1,13 +1,184 @@
-//! The binary.
+//! The binary: a host on a TAP, with services to try it out. `stackd --help` teaches its use.
+//!
+//! Order matters here: namespaces are entered while there is one thread, signals are caught before
+//! anything has to be cleaned up, and `ready` is said when everything answers.
+
+mod advice;
 mod args;
 mod rootless;
 mod services;
 
-fn main() {
-    let args = args::Args::parse();
-    if !rootless::is_privileged() {
-        rootless::enter("stack0").unwrap();
-        rootless::tap_by_root("x");
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, bounded, select};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use stackd::{Attachment, Stack};
+use tracing_subscriber::EnvFilter;
+
+use args::Args;
+use services::{Kind, Service, Services};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    end_on_panic();
+    start_log();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let start = error.downcast_ref::<stackd::StartError>();
+            if let Some(advice) = start.and_then(advice::advice) {
+                eprintln!("  help: {advice}");
+            }
+            ExitCode::FAILURE
+        }
     }
-    println!("{args:?}");
+}
+
+/// A stage that panicked would never run again, and the host would look alive: better gone, with
+/// what it printed.
+fn end_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::exit(101);
+    }));
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    let Args { interfaces, gateway, acd, services, pipeline, offload, capture } = args;
+    let to_be_made = interfaces.iter().find_map(|interface| match &interface.attachment {
+        Attachment::Tap(name) if !stackd::interface_exists(name) => Some(name.clone()),
+        Attachment::Tap(_)
+        | Attachment::Descriptor(_)
+        | Attachment::Packet(_)
+        | Attachment::Device(_) => None,
+    });
+    let rootless = to_be_made.filter(|_| !rootless::is_privileged());
+    if let Some(tap) = &rootless {
+        rootless::enter(tap)?;
+    }
+    // From here on there may be threads.
+    let signals = Stopping::on_signals()?;
+    let mut builder = Stack::builder().gateway(gateway).acd(acd).pipeline(pipeline);
+    builder = builder.offload(offload).capture(capture);
+    for interface in interfaces {
+        builder = builder.interface(interface);
+    }
+    let stack = Arc::new(builder.start()?);
+    let running = Services::start(&stack, &services)?;
+    // Nobody may be listening: then there is nobody to tell.
+    let _ = say_ready(&stack, &services, rootless.is_some());
+    let outcome = wait(&stack, &signals.asked);
+    stack.shutdown();
+    running.join();
+    drop(signals);
+    outcome
+}
+
+/// Until a signal comes or no device is left.
+fn wait(stack: &Stack, asked: &Receiver<i32>) -> anyhow::Result<()> {
+    let mut left = stack.interfaces().len();
+    loop {
+        select! {
+            recv(asked) -> signal => {
+                let name = if signal == Ok(SIGINT) { "SIGINT" } else { "SIGTERM" };
+                tracing::info!("{name}: closing connections");
+                return Ok(());
+            }
+            recv(stack.failures()) -> failure => {
+                let error = failure.context("the readers are gone")?.error;
+                left -= 1;
+                if left == 0 {
+                    return Err(error.into());
+                }
+                tracing::error!("{error}; going on with the other interfaces");
+            }
+        }
+    }
+}
+
+/// What to try, then the line that scripts wait for.
+fn say_ready(stack: &Stack, services: &[Service], rootless: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for interface in stack.interfaces() {
+        let ours: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        let offload = if interface.offload { "on" } else { "off" };
+        let (name, mac, mtu) = (&interface.name, interface.mac, interface.mtu);
+        let ours = ours.join(", ");
+        writeln!(out, "{name}: {ours} at {mac}, mtu {mtu}, offload {offload}")?;
+        if let Some(host) = interface.host_address {
+            writeln!(out, "{name}: this machine is {host}")?;
+        }
+    }
+    if rootless {
+        writeln!(out, "in a network namespace of its own; enter it with")?;
+        let pid = std::process::id();
+        writeln!(out, "  nsenter --preserve-credentials -U -n -t {pid}")?;
+    }
+    writeln!(out, "try:")?;
+    for interface in stack.interfaces() {
+        let Some(address) = interface.addresses.first().map(ipnet::Ipv4Net::addr) else { continue };
+        writeln!(out, "  ping {address}")?;
+        for Service { kind, port } in services {
+            match kind {
+                Kind::Http if *port == 80 => writeln!(out, "  curl http://{address}/")?,
+                Kind::Http => writeln!(out, "  curl http://{address}:{port}/")?,
+                Kind::Echo => writeln!(out, "  nc {address} {port}")?,
+                Kind::Discard | Kind::Source => {}
+            }
+        }
+    }
+    writeln!(out, "ready")?;
+    out.flush()
+}
+
+/// SIGINT and SIGTERM as messages. A second one ends the process at once.
+struct Stopping {
+    asked: Receiver<i32>,
+    handle: Handle,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Stopping {
+    fn on_signals() -> anyhow::Result<Self> {
+        let second = Arc::new(AtomicBool::new(false));
+        for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+            let armed = Arc::clone(&second);
+            signal_hook::flag::register_conditional_shutdown(signal, status, armed)
+                .context("cannot catch signals")?;
+        }
+        let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
+        let handle = signals.handle();
+        let (ask, asked) = bounded(1);
+        let thread = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in signals.forever() {
+                second.store(true, Ordering::SeqCst);
+                // One is enough.
+                let _ = ask.try_send(signal);
+            }
+        })?;
+        Ok(Self { asked, handle, thread: Some(thread) })
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic without ending the process.
+            let _ = thread.join();
+        }
+    }
 }
