@@ -55,7 +55,7 @@ pub(crate) enum Taken {
 pub(crate) struct Whole {
     /// From the IP header on; the header is the first fragment's, made that of the whole.
     pub(crate) packet: PacketBuf,
-    /// The strictest of the fragments'.
+    /// How they were addressed: the same for all, as the destination is part of what joins them.
     pub(crate) cast: Cast,
     /// How many there were.
     pub(crate) fragments: usize,
@@ -163,7 +163,7 @@ impl Reassembly {
             }
         };
         let others = gathering.pieces.len();
-        let added = match gathering.add(header, packet, cast) {
+        let added = match gathering.add(header, packet) {
             Ok(added) => added,
             Err(reason) => return self.poison(key, entry, reason, others),
         };
@@ -296,7 +296,7 @@ impl Entry {
 impl Gathering {
     /// Adds a fragment; returns the memory it takes, 0 for one that was there already. An error
     /// poisons the datagram.
-    fn add(&mut self, header: &Header, packet: &PacketBuf, cast: Cast) -> Result<usize, Reason> {
+    fn add(&mut self, header: &Header, packet: &PacketBuf) -> Result<usize, Reason> {
         let start = header.offset;
         let len = header.total_len - header.header_len;
         let end = start + len;
@@ -315,7 +315,6 @@ impl Gathering {
         if !header.more_fragments {
             self.len = Some(end);
         }
-        self.cast = stricter(self.cast, cast);
         // RFC 3168 5.3: congestion met by one fragment is congestion met by the datagram.
         self.congested |= header.tos & 3 == 3;
         self.gathered += len;
@@ -398,14 +397,6 @@ impl Gathering {
         let mut bytes = self.first.as_ref()?.to_vec();
         bytes.extend_from_slice(self.pieces.get(&0)?);
         Some(PacketBuf::from_shared(Bytes::from(bytes)))
-    }
-}
-
-/// What is less than addressed to us alone wins.
-fn stricter(a: Cast, b: Cast) -> Cast {
-    match a {
-        Cast::Unicast => b,
-        Cast::Broadcast | Cast::Multicast => a,
     }
 }
 

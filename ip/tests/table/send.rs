@@ -355,9 +355,15 @@ fn a_neighbour_that_does_not_answer_is_told_to_the_transport() {
     assert_eq!((error.kind, error.reporter), (IpErrorKind::NeighbourFailed, None));
     assert_eq!((error.source, error.destination), (US.into(), FAR.into()));
     assert_eq!(error.quote.to_vec(), udp(b"anybody?"));
+    // A later fragment does not say which program sent it.
+    let fragment = V4 { offset: 3, ..V4::new(protocol::UDP, data(64)) };
+    let packet = PacketBuf::copy_from(&fragment.bytes());
+    host.ip.receive(host.now, back(packet), &mut host.driver.out());
+    host.dropped(Reason::IpNeighbourFailed);
     // Our own ICMP has nobody above to be told.
     let echo = V4::new(protocol::ICMP, icmp(0, 0, [0; 4], b""));
     let packet = PacketBuf::copy_from(&echo.bytes());
     host.ip.receive(host.now, back(packet), &mut host.driver.out());
-    host.dropped(Reason::IpNeighbourFailed);
+    host.silent();
+    assert_eq!(host.drops(Reason::IpNeighbourFailed), 2);
 }
