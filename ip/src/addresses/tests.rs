@@ -28,6 +28,26 @@ fn only_subnets_with_room_for_one_have_a_broadcast_address() {
     }
 }
 
+// test: RFC 1122 3.3.4.3
+#[test]
+fn the_narrowest_subnet_around_the_next_hop_gives_the_source_and_then_the_first() {
+    let nets = ["10.1.7.1/24", "10.1.7.2/24", "10.1.0.1/16", "172.16.0.1/24"];
+    let interface = nets
+        .iter()
+        .fold(Interface::new(1500), |interface, net| interface.address(net.parse().unwrap()));
+    let addresses = Addresses::new(&[interface]);
+    for (towards, source) in [
+        ([10, 1, 7, 9], [10, 1, 7, 1]),
+        ([10, 1, 8, 9], [10, 1, 0, 1]),
+        ([172, 16, 0, 9], [172, 16, 0, 1]),
+        ([192, 0, 2, 1], [10, 1, 7, 1]),
+    ] {
+        let chosen = addresses.source_for(InterfaceId(0), towards.into());
+        assert_eq!(chosen, Some(source.into()), "towards {towards:?}");
+    }
+    assert_eq!(addresses.source_for(InterfaceId(1), [10, 1, 7, 9].into()), None);
+}
+
 #[test]
 fn a_tiny_mtu_is_taken_as_the_least_there_is() {
     assert_eq!(Addresses::new(&[Interface::new(0)]).mtu(InterfaceId(0)), 68);

@@ -25,7 +25,7 @@ fn an_echo_request_is_answered_with_all_it_carried() {
         let reply = read(&item.packet);
         assert_eq!((reply.source, reply.destination, reply.protocol), (US, PEER, 1));
         // The class of service comes back without the mark of congestion.
-        assert_eq!((reply.ttl, reply.tos), (64, 0x08));
+        assert_eq!((reply.ttl, reply.tos, reply.dont_fragment), (64, 0x08, false));
         assert_eq!(reply.payload, icmp(0, 0, [0xab, 0xcd, 0x12, 0x34], &data(len)));
         assert_eq!(host.counter("IcmpInEchos"), 1);
         assert_eq!(host.counter("IcmpOutEchoReps"), 1);
