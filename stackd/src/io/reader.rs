@@ -63,7 +63,7 @@ pub struct ReaderConfig {
     pub name: String,
     /// Its devices.
     pub devices: Vec<ReadingHalf>,
-    /// Where frames go.
+    /// Where frames go; it must ring `event` when there is room again.
     pub target: Box<dyn Port<Frame>>,
     /// Stages and writers that this thread owns.
     pub owned: Vec<Arc<Runner>>,
@@ -156,8 +156,6 @@ impl Loop {
                 gone: false,
             })
             .collect();
-        let bell: Arc<dyn crate::lane::Ring> = event.clone();
-        target.bind(Arc::downgrade(&bell));
         let (outlet, batch) = (Outlet::with_capacity(FRAMES), Vec::with_capacity(BATCH));
         Self { sources, target, owned, event, failures, clock, stop, outlet, batch }
     }
