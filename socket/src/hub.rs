@@ -24,6 +24,7 @@
 
 mod block;
 mod call;
+mod closing;
 mod options;
 mod readiness;
 mod stream;

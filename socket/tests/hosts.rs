@@ -25,7 +25,7 @@ impl World {
     fn new() -> Self {
         let host = |last: u8, address: [u8; 4]| {
             let mac = MacAddr([2, 0, 0, 0, 0, last]);
-            let net = ipnet::IpNet::new(address.into(), 24).unwrap();
+            let net = ipnet::IpNet::new(address.into(), 24).expect("24 bits fit");
             let interface = InterfaceConfig::new(mac, vec![net]);
             Host::new(&HostConfig::new([last; 16]).interface(interface))
         };
@@ -83,12 +83,12 @@ impl World {
 
     /// A connection from A to a listener on B: both ends.
     fn connected(&mut self, port: u16) -> (SocketId, SocketId, SocketId) {
-        let listener = self.hosts[B].listen(self.now, (SERVER, port).into(), 5).unwrap();
-        let client = self.hosts[A].connect(self.now, (SERVER, port).into()).unwrap();
+        let listener = self.hosts[B].listen(self.now, (SERVER, port).into(), 5).expect("listens");
+        let client = self.hosts[A].connect(self.now, (SERVER, port).into()).expect("connects");
         assert_eq!(self.hosts[A].completed(self.now, client), Err(Errno::INPROGRESS));
         self.run(Duration::from_millis(100));
         assert_eq!(self.hosts[A].completed(self.now, client), Ok(()));
-        let accepted = self.hosts[B].accept(self.now, listener).unwrap();
+        let accepted = self.hosts[B].accept(self.now, listener).expect("accepts");
         (client, listener, accepted.socket)
     }
 
@@ -106,7 +106,7 @@ impl World {
                 }
             } else if !finished {
                 finished = true;
-                self.hosts[from.0].shutdown(self.now, from.1, Shutdown::Write).unwrap();
+                self.hosts[from.0].shutdown(self.now, from.1, Shutdown::Write).expect("shuts down");
             }
             loop {
                 match self.hosts[to.0].recv(self.now, to.1, &mut buffer) {

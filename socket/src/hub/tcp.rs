@@ -13,13 +13,12 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
-use std::net::Shutdown;
 
 use layer::boundary::{
     BoundAddress, CloseReason, ConnectionInfo, SocketError, SocketId, TcpCommand, TcpEvent,
     TcpOptions,
 };
-use layer::{Duration, Either, Out};
+use layer::{Either, Out};
 
 use super::stream::Stream;
 use super::{Hub, Protocol, Readiness, Socket};
@@ -199,98 +198,6 @@ impl Hub {
         Err(Errno::INPROGRESS)
     }
 
-    /// `shutdown(2)`. On a listener, shutting down reading ends it.
-    pub fn shutdown(
-        &mut self,
-        id: SocketId,
-        how: Shutdown,
-        out: &mut Out<'_, Self>,
-    ) -> Result<(), Errno> {
-        let (read, write) = match how {
-            Shutdown::Read => (true, false),
-            Shutdown::Write => (false, true),
-            Shutdown::Both => (true, true),
-        };
-        let tcp = match &mut self.get(id)?.protocol {
-            Protocol::Tcp(tcp) => tcp,
-            Protocol::Udp(udp) => {
-                udp.shutdown(read, write)?;
-                self.touch(id, out);
-                return Ok(());
-            }
-        };
-        match &mut tcp.phase {
-            Phase::Open(stream) => {
-                stream.read_shut |= read;
-                let finish = write && !stream.write_shut && !stream.gone;
-                stream.write_shut |= write;
-                if finish {
-                    self.command(Either::A(TcpCommand::Shutdown { socket: id }), out);
-                }
-            }
-            Phase::Listening { .. } if read => self.end_tcp(id, Ending::Close, out),
-            Phase::Listening { .. }
-            | Phase::Fresh
-            | Phase::Binding { .. }
-            | Phase::Bound
-            | Phase::Connecting => return Err(Errno::NOTCONN),
-        }
-        self.touch(id, out);
-        Ok(())
-    }
-
-    /// `close(2)`: the id is forgotten. TCP sends what is queued and FIN, or RST if there is unread
-    /// data or SO_LINGER is 0.
-    pub fn close(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
-        self.end(id, Ending::Close, out)
-    }
-
-    /// Resets the connection and forgets the id (ABORT of RFC 9293 3.10.5).
-    pub fn abort(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
-        self.end(id, Ending::Abort, out)
-    }
-
-    fn end(&mut self, id: SocketId, ending: Ending, out: &mut Out<'_, Self>) -> Result<(), Errno> {
-        match &self.get(id)?.protocol {
-            Protocol::Tcp(_) => self.end_tcp(id, ending, out),
-            Protocol::Udp(_) => self.close_udp(id, out),
-        }
-        self.sockets.remove(&id);
-        Ok(())
-    }
-
-    /// Takes a socket back to `Fresh` and tells TCP.
-    fn end_tcp(&mut self, id: SocketId, ending: Ending, out: &mut Out<'_, Self>) {
-        // What was read is read: it must not count as unread data.
-        self.pay_credit(id, out);
-        let Ok(tcp) = self.tcp(id) else { return };
-        let linger_not = tcp.options.linger == Some(Duration::ZERO);
-        let ending = if linger_not { Ending::Abort } else { ending };
-        match core::mem::take(&mut tcp.phase) {
-            Phase::Fresh => return,
-            Phase::Binding { .. } | Phase::Bound | Phase::Connecting => {}
-            Phase::Listening { queue } => {
-                for waiting in queue {
-                    self.end_tcp(waiting, Ending::Abort, out);
-                    self.sockets.remove(&waiting);
-                }
-            }
-            Phase::Open(stream) => {
-                let gone = stream.gone;
-                let (items, bytes) = stream.unread();
-                self.taken(items, bytes, out);
-                if gone {
-                    return;
-                }
-            }
-        }
-        let command = match ending {
-            Ending::Close => TcpCommand::Close { socket: id },
-            Ending::Abort => TcpCommand::Abort { socket: id },
-        };
-        self.command(Either::A(command), out);
-    }
-
     /// Asks for [`Hub::take_info`]: TCP_INFO.
     pub fn query(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
         match self.tcp(id)?.phase {
@@ -339,13 +246,6 @@ impl Hub {
             Protocol::Udp(_) => Err(Errno::OPNOTSUPP),
         }
     }
-}
-
-/// How a socket ends.
-#[derive(Clone, Copy)]
-enum Ending {
-    Close,
-    Abort,
 }
 
 /// Events.

@@ -54,14 +54,14 @@ impl Bench {
         self.hub.poll(Instant::ZERO, &mut self.driver.out());
     }
 
-    fn to_tcp(&mut self) -> Option<TcpCommand> {
+    fn for_tcp(&mut self) -> Option<TcpCommand> {
         match self.driver.down.pop()? {
             Either::A(command) => Some(command),
             Either::B(command) => panic!("for UDP: {command:?}"),
         }
     }
 
-    fn to_udp(&mut self) -> Option<UdpCommand> {
+    fn for_udp(&mut self) -> Option<UdpCommand> {
         match self.driver.down.pop()? {
             Either::A(command) => panic!("for TCP: {command:?}"),
             Either::B(command) => Some(command),
@@ -126,11 +126,11 @@ fn bind_and_listen_go_down_in_order_and_complete() {
     assert_eq!(bench.hub.completed(id), Err(Errno::INPROGRESS));
     // Without waiting for the answer: listening follows by itself.
     assert_eq!(hub!(bench.listen(id, 5)), Err(Errno::INPROGRESS));
-    assert!(matches!(bench.to_tcp(), Some(TcpCommand::Bind { reuse_address: true, .. })));
-    assert_eq!(bench.to_tcp(), None);
+    assert!(matches!(bench.for_tcp(), Some(TcpCommand::Bind { reuse_address: true, .. })));
+    assert_eq!(bench.for_tcp(), None);
     bench.tcp(TcpEvent::Bound { socket: id, result: Ok(local()) });
     let options = Box::new(TcpOptions::default());
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Listen { socket: id, backlog: 5, options }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Listen { socket: id, backlog: 5, options }));
     assert_eq!(bench.hub.completed(id), Ok(()));
     assert_eq!(bench.hub.local_addr(id), Ok(Some(local())));
     assert_eq!(hub!(bench.bind(id, local())), Err(Errno::INVAL), "once");
@@ -163,7 +163,7 @@ fn accept_takes_the_oldest_and_gives_the_backlog_back() {
     for socket in ids {
         let accepted = hub!(bench.accept(listener)).unwrap();
         assert_eq!((accepted.socket, accepted.local, accepted.remote), (socket, local(), remote()));
-        assert_eq!(bench.to_tcp(), Some(TcpCommand::Accepted { listener }));
+        assert_eq!(bench.for_tcp(), Some(TcpCommand::Accepted { listener }));
     }
     assert_eq!(hub!(bench.accept(listener)), Err(Errno::AGAIN));
     assert_eq!(bench.hub.peer_addr(ids[0]), Ok(remote()));
@@ -191,10 +191,10 @@ fn a_connection_for_a_closed_listener_is_aborted() {
         |socket| TcpEvent::Incoming { listener, socket, local: local(), remote: remote() };
     bench.tcp(incoming(waiting));
     hub!(bench.close(listener)).unwrap();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Abort { socket: waiting }));
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Close { socket: listener }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Abort { socket: waiting }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: listener }));
     bench.tcp(incoming(late));
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Abort { socket: late }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Abort { socket: late }));
     assert_eq!(bench.hub.sockets(), 0);
 }
 
@@ -206,7 +206,7 @@ fn connect_is_in_progress_then_already_then_is_connected() {
     assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::NOTCONN));
     assert_eq!(hub!(bench.shutdown(id, Shutdown::Both)), Err(Errno::NOTCONN));
     assert_eq!(hub!(bench.connect(id, remote())), Err(Errno::INPROGRESS));
-    assert!(matches!(bench.to_tcp(), Some(TcpCommand::Connect { .. })));
+    assert!(matches!(bench.for_tcp(), Some(TcpCommand::Connect { .. })));
     assert_eq!(hub!(bench.connect(id, remote())), Err(Errno::ALREADY));
     assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::AGAIN));
     assert_eq!(bench.readiness(id), Readiness::default());
@@ -235,7 +235,7 @@ fn a_refused_connect_wakes_tells_once_and_leaves_a_usable_socket() {
     assert_eq!(bench.hub.take_error(id), Ok(None));
     bench.forget();
     assert_eq!(hub!(bench.connect(id, remote())), Err(Errno::INPROGRESS));
-    assert!(matches!(bench.to_tcp(), Some(TcpCommand::Connect { .. })));
+    assert!(matches!(bench.for_tcp(), Some(TcpCommand::Connect { .. })));
     // The next outcome is an edge again, though the error before was the same.
     bench.tcp(TcpEvent::Closed { socket: id, reason });
     assert!(bench.changed().is_some_and(|(_, readiness)| readiness.error));
@@ -251,7 +251,7 @@ fn sending_keeps_to_the_room_granted() {
     assert_eq!(hub!(bench.send(id, b"")), Ok(0));
     for expected in [&b"abcd"[..], b"ef"] {
         let data = Bytes::copy_from_slice(expected);
-        assert_eq!(bench.to_tcp(), Some(TcpCommand::Send { socket: id, data }));
+        assert_eq!(bench.for_tcp(), Some(TcpCommand::Send { socket: id, data }));
     }
     assert!(!bench.readiness(id).writable);
     // A third of the buffer is worth a wake-up: 2 of 6 bytes; 1 is not.
@@ -274,7 +274,7 @@ fn without_room_below_a_sender_is_told_when_there_is_some() {
     assert!(!bench.readiness(id).writable);
     bench.poll();
     assert_eq!(bench.changed(), None, "still none");
-    assert!(bench.to_tcp().is_some());
+    assert!(bench.for_tcp().is_some());
     bench.poll();
     assert!(bench.changed().is_some_and(|(_, readiness)| readiness.writable));
     assert_eq!(hub!(bench.send(id, b"b")), Ok(1));
@@ -293,10 +293,10 @@ fn receiving_copies_across_chunks_and_returns_credit_once() {
     assert_eq!((bench.hub.held_items(), bench.hub.held_bytes()), (3, 7));
     let mut peeked = [0; 4];
     assert_eq!(hub!(bench.recv(id, &mut peeked, Flags { peek: true })), Ok(4));
-    assert_eq!((peeked, bench.to_tcp()), (*b"abcd", None));
+    assert_eq!((peeked, bench.for_tcp()), (*b"abcd", None));
     assert_eq!(bench.read(id, 5), Ok(b"abcde".to_vec()));
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 5 }));
-    assert_eq!(bench.to_tcp(), None);
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 5 }));
+    assert_eq!(bench.for_tcp(), None);
     assert_eq!(hub!(bench.recv_chunk(id, 100)), Ok(Bytes::from_static(b"f")));
     let mut chunks = Vec::new();
     assert_eq!(hub!(bench.recv_chunks(id, 100, &mut chunks)), Ok(1));
@@ -315,11 +315,11 @@ fn credit_that_finds_no_room_is_summed_and_paid_later() {
     for _ in 0..3 {
         assert!(bench.read(id, 2).is_ok());
     }
-    assert_eq!((bench.to_tcp(), bench.hub.poll_at()), (None, Some(Instant::ZERO)));
+    assert_eq!((bench.for_tcp(), bench.hub.poll_at()), (None, Some(Instant::ZERO)));
     bench.driver.down.set_capacity(64);
     bench.poll();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 6 }));
-    assert_eq!((bench.to_tcp(), bench.hub.poll_at()), (None, None));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 6 }));
+    assert_eq!((bench.for_tcp(), bench.hub.poll_at()), (None, None));
 }
 
 #[test]
@@ -332,11 +332,11 @@ fn commands_without_room_wait_in_order() {
     hub!(bench.close(two)).unwrap();
     bench.driver.down.set_capacity(2);
     bench.poll();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Shutdown { socket: one }));
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Close { socket: one }));
-    assert_eq!(bench.to_tcp(), None);
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Shutdown { socket: one }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: one }));
+    assert_eq!(bench.for_tcp(), None);
     bench.poll();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Close { socket: two }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: two }));
 }
 
 #[test]
@@ -362,8 +362,8 @@ fn after_shutdown_writing_answers_epipe_and_reading_goes_on() {
     for _ in 0..2 {
         hub!(bench.shutdown(id, Shutdown::Write)).unwrap();
     }
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Shutdown { socket: id }));
-    assert_eq!(bench.to_tcp(), None, "FIN is sent once");
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Shutdown { socket: id }));
+    assert_eq!(bench.for_tcp(), None, "FIN is sent once");
     assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::PIPE));
     assert!(bench.readiness(id).writable, "EPIPE comes without waiting");
     bench.data(id, b"still");
@@ -381,12 +381,12 @@ fn a_reset_lets_data_through_then_tells_once_then_ends() {
     bench.tcp(TcpEvent::Closed { socket: id, reason });
     bench.forget();
     assert_eq!(bench.read(id, 10), Ok(b"before".to_vec()));
-    assert_eq!(bench.to_tcp(), None, "TCP knows the id no more");
+    assert_eq!(bench.for_tcp(), None, "TCP knows the id no more");
     assert_eq!(bench.read(id, 10), Err(Errno::CONNRESET));
     assert_eq!(bench.read(id, 10), Ok(vec![]));
     assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::PIPE));
     hub!(bench.close(id)).unwrap();
-    assert_eq!(bench.to_tcp(), None);
+    assert_eq!(bench.for_tcp(), None);
 }
 
 #[test]
@@ -399,8 +399,8 @@ fn closing_tells_tcp_what_was_read_first_and_linger_zero_aborts() {
     hub!(bench.close(id)).unwrap();
     bench.driver.down.set_capacity(64);
     bench.poll();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 2 }));
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Close { socket: id }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 2 }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: id }));
     assert_eq!(bench.read(id, 1), Err(Errno::BADF));
     // What was on its way up meets nobody.
     bench.forget();
@@ -410,9 +410,9 @@ fn closing_tells_tcp_what_was_read_first_and_linger_zero_aborts() {
     let id = bench.connection(10);
     let linger = |options: &mut TcpOptions| options.linger = Some(layer::Duration::ZERO);
     hub!(bench.set_tcp_options(id, linger)).unwrap();
-    assert!(matches!(bench.to_tcp(), Some(TcpCommand::Configure { .. })));
+    assert!(matches!(bench.for_tcp(), Some(TcpCommand::Configure { .. })));
     hub!(bench.close(id)).unwrap();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Abort { socket: id }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Abort { socket: id }));
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn shutting_down_a_listener_ends_it() {
     let mut bench = Bench::new();
     let listener = bench.listener();
     hub!(bench.shutdown(listener, Shutdown::Read)).unwrap();
-    assert_eq!(bench.to_tcp(), Some(TcpCommand::Close { socket: listener }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: listener }));
     assert!(bench.changed().is_some(), "who waits in accept is woken");
     assert_eq!(hub!(bench.accept(listener)), Err(Errno::INVAL));
 }
@@ -458,11 +458,11 @@ fn a_udp_socket_binds_by_itself_and_exchanges_datagrams() {
     let id = bench.socket(Kind::Udp);
     assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::DESTADDRREQ));
     assert_eq!(hub!(bench.send_to(id, b"ping", Some(remote()), None)), Ok(4));
-    assert!(matches!(bench.to_udp(), Some(UdpCommand::Bind { local, .. })
+    assert!(matches!(bench.for_udp(), Some(UdpCommand::Bind { local, .. })
         if local.address == SocketAddr::from(([0, 0, 0, 0], 0))));
     let (to, packet) = (Some(remote()), PacketBuf::copy_from(b"ping"));
     let send = UdpCommand::Send { socket: id, source: None, to, packet };
-    assert_eq!(bench.to_udp(), Some(send));
+    assert_eq!(bench.for_udp(), Some(send));
     bench.udp(UdpEvent::Bound { socket: id, result: Ok(local()) });
     bench.udp(UdpEvent::Datagram {
         socket: id,
@@ -477,10 +477,10 @@ fn a_udp_socket_binds_by_itself_and_exchanges_datagrams() {
     let received = hub!(bench.recv_from(id, &mut buffer, Flags::default())).unwrap();
     assert_eq!((received.copied, received.len, &buffer), (3, 4, b"pon"), "truncated");
     assert_eq!((received.from, received.to), (remote(), local()));
-    assert_eq!(bench.to_udp(), Some(UdpCommand::Consumed { socket: id, bytes: 4 }));
+    assert_eq!(bench.for_udp(), Some(UdpCommand::Consumed { socket: id, bytes: 4 }));
     assert_eq!(bench.read(id, 10), Err(Errno::AGAIN));
     hub!(bench.close(id)).unwrap();
-    assert_eq!(bench.to_udp(), Some(UdpCommand::Close { socket: id }));
+    assert_eq!(bench.for_udp(), Some(UdpCommand::Close { socket: id }));
 }
 
 #[test]
