@@ -16,16 +16,16 @@ use case::Pipeline;
 use lab::{Peer, Settings};
 
 mod build;
-mod case;
+pub(crate) mod case;
 mod cases;
 pub(crate) mod helper;
-mod lab;
-mod namespace;
-mod process;
+pub(crate) mod lab;
+pub(crate) mod namespace;
+pub(crate) mod process;
 mod programs;
 mod report;
 mod run;
-mod wait;
+pub(crate) mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -70,10 +70,10 @@ pub(crate) enum Pipeline {
 }
 
 impl Pipeline {
-    pub(super) const ALL: [Pipeline; 3] = [Pipeline::Layers, Pipeline::Stages, Pipeline::Inline];
+    pub(crate) const ALL: [Pipeline; 3] = [Pipeline::Layers, Pipeline::Stages, Pipeline::Inline];
 
     /// As stackd's flag spells it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Pipeline::Layers => "layers",
             Pipeline::Stages => "stages",

@@ -17,15 +17,15 @@ const FOLDER: &str = "/run/netns";
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// A network namespace. Dropping it removes it.
-pub(super) struct Namespace {
+pub(crate) struct Namespace {
     name: String,
     /// Left in place at the end, for a look by hand.
-    pub(super) keep: bool,
+    pub(crate) keep: bool,
 }
 
 impl Namespace {
     /// Makes one with the loopback up, no IPv6 chatter and a classic congestion control.
-    pub(super) fn new() -> anyhow::Result<Namespace> {
+    pub(crate) fn new() -> anyhow::Result<Namespace> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}", process::id());
         run("ip", &["netns", "add", &name])?;
@@ -43,12 +43,12 @@ impl Namespace {
         Ok(namespace)
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Words before a command that run it in here.
-    pub(super) fn prefix(&self) -> [&str; 4] {
+    pub(crate) fn prefix(&self) -> [&str; 4] {
         ["ip", "netns", "exec", &self.name]
     }
 }
@@ -65,7 +65,7 @@ impl Drop for Namespace {
 }
 
 /// Removes namespaces and folders of runs whose process is gone, with what still runs in them.
-pub(super) fn sweep() -> anyhow::Result<()> {
+pub(crate) fn sweep() -> anyhow::Result<()> {
     for name in left_in(Path::new(FOLDER)) {
         for pid in run("ip", &["netns", "pids", &name])?.split_whitespace() {
             if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) {
@@ -92,7 +92,7 @@ fn left_in(folder: &Path) -> Vec<String> {
 }
 
 /// Process id of the run that made a namespace of this name, if a run did.
-pub(super) fn owner(name: &str) -> Option<u32> {
+pub(crate) fn owner(name: &str) -> Option<u32> {
     let (pid, number) = name.strip_prefix(PREFIX)?.split_once('-')?;
     number.parse::<u32>().ok()?;
     pid.parse().ok()

@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::wait;
 
 /// A child process. Dropping it ends it.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     ended: Option<ExitStatus>,
     shown: String,
@@ -28,18 +28,18 @@ pub(super) struct Process {
 
 /// What a child process left.
 #[derive(Clone, Debug)]
-pub(super) struct Output {
+pub(crate) struct Output {
     /// The command as one would type it.
-    pub(super) shown: String,
-    pub(super) status: ExitStatus,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+    pub(crate) shown: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Process {
     /// Starts `words`, with output to `<stem>.out` and `<stem>.err`. `prefix` are words that only
     /// place the command (a namespace); the command is shown with them.
-    pub(super) fn start<S: AsRef<OsStr>>(
+    pub(crate) fn start<S: AsRef<OsStr>>(
         prefix: &[&str],
         words: &[S],
         stem: &Path,
@@ -64,28 +64,28 @@ impl Process {
     }
 
     /// Process id of the command itself: `ip netns exec` and `setpriv` replace themselves by it.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has written to stdout so far.
-    pub(super) fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         read(&self.out)
     }
 
     /// What it has written to stderr so far.
-    pub(super) fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         read(&self.err)
     }
 
     /// Writes a line to its stdin.
-    pub(super) fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+    pub(crate) fn tell(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin = self.child.stdin.as_mut().context("stdin is closed")?;
         writeln!(stdin, "{line}").with_context(|| format!("cannot write to {}", self.shown))
     }
 
     /// Whether it has ended, and how.
-    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait()?;
         }
@@ -93,7 +93,7 @@ impl Process {
     }
 
     /// Waits until a line of its output contains `text`; fails early when it ends before.
-    pub(super) fn wait_for(&mut self, text: &str, limit: Duration) -> anyhow::Result<String> {
+    pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) -> anyhow::Result<String> {
         let what = format!("'{text}' from {}", self.shown);
         let found = wait::until(&what, limit, || {
             // Looked at before the output, so that the last words of a process count.
@@ -112,19 +112,63 @@ impl Process {
         found.map_err(|error| self.with_output(&error))
     }
 
+    /// Waits until it has printed the line that says that it serves.
+    pub(crate) fn wait_until_ready(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let what = format!("'ready' from {}", self.shown);
+        let found = wait::until(&what, limit, || {
+            let ended = self.ended()?;
+            if self.stdout().lines().any(|line| line == "ready") {
+                return Ok(Some(()));
+            }
+            match ended {
+                Some(status) => bail!("{} ended ({status}) before it was ready", self.shown),
+                None => Ok(None),
+            }
+        });
+        found.map_err(|error| self.with_output(&error))
+    }
+
     /// Waits until it ends by itself.
-    pub(super) fn finish(mut self, limit: Duration) -> anyhow::Result<Output> {
+    pub(crate) fn finish(self, limit: Duration) -> anyhow::Result<Output> {
+        self.finish_beside(limit, || Ok(()))
+    }
+
+    /// Waits until it ends by itself, or `others` has an error to tell.
+    pub(crate) fn finish_beside(
+        mut self,
+        limit: Duration,
+        mut others: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Output> {
         drop(self.child.stdin.take());
-        self.wait(limit)
+        let what = format!("end of {}", self.shown);
+        let waited = wait::until(&what, limit, || {
+            let ended = self.ended()?;
+            if ended.is_none() {
+                others().with_context(|| format!("while {} ran", self.shown))?;
+            }
+            Ok(ended)
+        });
+        let status = waited.map_err(|error| self.with_output(&error))?;
+        Ok(self.output(status))
     }
 
     /// Waits for its end and keeps it: the files can still be read.
-    pub(super) fn wait(&mut self, limit: Duration) -> anyhow::Result<Output> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> anyhow::Result<Output> {
         let what = format!("end of {}", self.shown);
         let waited = wait::until(&what, limit, || self.ended());
         let status = waited.map_err(|error| self.with_output(&error))?;
+        Ok(self.output(status))
+    }
+
+    fn output(&self, status: ExitStatus) -> Output {
         let (stdout, stderr) = (self.stdout(), self.stderr());
-        Ok(Output { shown: self.shown.clone(), status, stdout, stderr })
+        Output { shown: self.shown.clone(), status, stdout, stderr }
+    }
+
+    /// Whether it has ended without anybody having waited for it.
+    pub(crate) fn ended_unnoticed(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        self.ended.is_none() && stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"))
     }
 
     /// An error with the end of its output.
@@ -134,7 +178,7 @@ impl Process {
     }
 
     /// Sends a signal to it.
-    pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+    pub(crate) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
         // A child that was waited for has no id any more: it may be somebody else's by now.
         if self.ended()?.is_some() {
             return Ok(());
@@ -144,7 +188,7 @@ impl Process {
     }
 
     /// CPU time it has used so far, user and system together.
-    pub(super) fn cpu_time(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
         // The second field is the name in brackets, which may hold blanks; utime and stime are
         // the 12th and 13th fields after it, in ticks of 1/100 s (proc(5)).
@@ -165,12 +209,12 @@ impl Drop for Process {
 
 impl Output {
     /// Its stdout, if it ended with exit code 0.
-    pub(super) fn ok(self) -> anyhow::Result<String> {
+    pub(crate) fn ok(self) -> anyhow::Result<String> {
         if self.status.success() { Ok(self.stdout) } else { bail!("{}", self.told("failed")) }
     }
 
     /// All it said, if it ended with this exit code.
-    pub(super) fn code(self, code: i32) -> anyhow::Result<String> {
+    pub(crate) fn code(self, code: i32) -> anyhow::Result<String> {
         if self.status.code() == Some(code) {
             return Ok(self.said());
         }
@@ -178,19 +222,19 @@ impl Output {
     }
 
     /// Stdout and stderr, one after the other.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
     /// The command, what is wrong with it, and the end of its output.
-    pub(super) fn told(&self, wrong: &str) -> String {
+    pub(crate) fn told(&self, wrong: &str) -> String {
         let Output { shown, status, stdout, stderr } = self;
         format!("{shown}\n{wrong} ({status}):\n{}{}", tail(stdout, 30), tail(stderr, 30))
     }
 }
 
 /// The last lines of a text, marked as quoted.
-pub(super) fn tail(text: &str, lines: usize) -> String {
+pub(crate) fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     let from = all.len().saturating_sub(lines);
     all[from..].iter().map(|line| format!("  | {line}\n")).collect()

@@ -15,7 +15,7 @@ static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// From now on Ctrl-C, SIGTERM and SIGHUP set a flag that ends every wait. A second one does what
 /// it does by default.
-pub(super) fn listen_for_stop() -> anyhow::Result<()> {
+pub(crate) fn listen_for_stop() -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
@@ -28,19 +28,19 @@ pub(super) fn listen_for_stop() -> anyhow::Result<()> {
 }
 
 /// Whether somebody asked this run to end.
-pub(super) fn stopped() -> bool {
+pub(crate) fn stopped() -> bool {
     STOPPED.load(Ordering::SeqCst)
 }
 
 /// The clock of this program.
 #[expect(clippy::disallowed_methods, reason = "the tests run against real programs in real time")]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Lets time pass, for what has no event to wait for: a reader that pauses, a measured second.
 #[expect(clippy::disallowed_methods, reason = "a pause is what the caller is about")]
-pub(super) fn pause(time: Duration) -> anyhow::Result<()> {
+pub(crate) fn pause(time: Duration) -> anyhow::Result<()> {
     let end = now() + time;
     while let Some(left) = end.checked_duration_since(now()).filter(|left| !left.is_zero()) {
         if stopped() {
@@ -53,7 +53,7 @@ pub(super) fn pause(time: Duration) -> anyhow::Result<()> {
 
 /// Asks `look` again and again until it says something; fails after `limit` or on Ctrl-C.
 #[expect(clippy::disallowed_methods, reason = "polls what cannot notify: files and processes")]
-pub(super) fn until<T>(
+pub(crate) fn until<T>(
     what: &str,
     limit: Duration,
     mut look: impl FnMut() -> anyhow::Result<Option<T>>,

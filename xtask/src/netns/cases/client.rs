@@ -10,7 +10,7 @@ pub(super) const CASES: &[Case] = &[
 fn transfer(lab: &mut Lab) -> anyhow::Result<()> {
     let program = lab.example("transfer")?.display().to_string();
     let mut server = lab.start_helper("serve")?;
-    server.wait_for("ready", super::MOMENT)?;
+    server.wait_until_ready(super::MOMENT)?;
     let bytes = lab.megabytes(100, 1000).to_string();
     for kind in ["echo", "source", "discard"] {
         let words = [&program, "--to", HOST, "--kind", kind, "--bytes", &bytes];

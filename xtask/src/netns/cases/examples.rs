@@ -4,16 +4,25 @@ use std::fs;
 
 use anyhow::ensure;
 
-use super::{Case, Lab, MOMENT};
+use super::{Case, Lab, MOMENT, STACK};
 use crate::workspace;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("examples/link", |lab| run(lab, "link")).stackd_only(),
+    Case::new("examples/link", sniff).needs(&["ping"]).stackd_only(),
     Case::new("examples/arp", |lab| run(lab, "arp")).stackd_only(),
     Case::new("examples/ip", |lab| run(lab, "ip")).stackd_only(),
     Case::new("examples/udp", |lab| run(lab, "udp")).stackd_only(),
     Case::new("examples/tcp", |lab| run(lab, "tcp")).stackd_only(),
 ];
+
+/// The link layer alone shows what the kernel asks, and answers nothing.
+fn sniff(lab: &mut Lab) -> anyhow::Result<()> {
+    let program = lab.example("sniff")?.display().to_string();
+    let mut process = lab.spawn(&[program.as_str(), "t0"])?;
+    process.wait_for("listening on t0", MOMENT)?;
+    lab.run(&format!("ping -n -q -c 1 -W 1 {STACK}"))?.code(1)?;
+    process.wait_for("type 0x0806", MOMENT).map(drop)
+}
 
 fn run(lab: &mut Lab, package: &str) -> anyhow::Result<()> {
     let folder = workspace::root().join(package).join("examples");

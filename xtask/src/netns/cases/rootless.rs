@@ -46,7 +46,7 @@ fn open_device(lab: &mut Lab) -> anyhow::Result<()> {
         return Err(Skip("user namespaces are switched off here".to_owned()).into());
     }
     let mut process = start(lab, &device(lab, "0666"), "")?;
-    process.wait_for("ready", MOMENT)?;
+    process.wait_until_ready(MOMENT)?;
     let said = process.stdout() + &process.stderr();
     let line = said.lines().find_map(|line| line.find("nsenter").map(|at| &line[at..]));
     let enter = line.with_context(|| format!("prints no nsenter line:\n{said}"))?;
@@ -78,7 +78,7 @@ fn users_tap(lab: &mut Lab) -> anyhow::Result<()> {
     .ok()?;
     let flags = "--tap t0 --host-address none";
     let mut process = start(lab, &device(lab, "0666"), flags)?;
-    process.wait_for("ready", MOMENT)?;
+    process.wait_until_ready(MOMENT)?;
     super::ping(lab, "", 2)?;
     process.signal(rustix::process::Signal::TERM)?;
     process.finish(MOMENT)?.ok().map(drop)

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 /// An endless sequence of bytes, the same for the same kind.
 #[derive(Clone, Copy)]
 pub(super) enum Content {
-    /// What stackd's data source and its page `/bytes/N` send.
+    /// What stackd's data source and its page `/bytes/N` send: see stackd/src/services/source.rs.
     Source,
     /// Noise from a seed: nothing repeats, so a shifted or doubled piece cannot pass.
     Noise(u64),
@@ -18,7 +18,7 @@ impl Content {
         match self {
             Content::Source => {
                 for (at, byte) in (offset..).zip(buffer) {
-                    *byte = (at % 251) as u8;
+                    *byte = (at % 251 * 31 % 251) as u8;
                 }
             }
             Content::Noise(seed) => {
