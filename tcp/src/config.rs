@@ -38,6 +38,10 @@ pub struct Config {
     pub max_pieces: usize,
     /// Shortest time between two answers to segments that should not have come (RFC 5961 7).
     pub challenge_interval: Duration,
+    /// Offer and accept timestamps (RFC 7323 3).
+    pub timestamps: bool,
+    /// Offer and accept selective acknowledgements (RFC 2018).
+    pub sack: bool,
     /// Ephemeral ports, first and last; Linux's `ip_local_port_range`.
     pub ephemeral_ports: (u16, u16),
 }
@@ -61,6 +65,8 @@ impl Config {
             max_connections: 1 << 17,
             max_pieces: 1024,
             challenge_interval: Duration::from_millis(500),
+            timestamps: true,
+            sack: true,
             ephemeral_ports: (32768, 60999),
         }
     }

@@ -25,12 +25,21 @@ impl IsnSource {
         // RFC 9293 3.4.1 MUST-8: a clock that ticks about every 4 microseconds.
         let clock = now.as_micros() / 4;
         // RFC 9293 3.4.1 SHLD-1: plus a keyed hash of the connection's addresses.
-        // RFC 9293 3.4.1 MUST-9: the key is secret, so the hash cannot be computed outside.
+        Seq(truncate(clock.wrapping_add(self.hash(b'i', local, remote))))
+    }
+
+    /// What is added to the timestamp clock of a connection (RFC 7323 5.4: no uptime leaks).
+    pub fn stamp_offset(&self, local: SocketAddr, remote: SocketAddr) -> u32 {
+        truncate(self.hash(b't', local, remote))
+    }
+
+    /// RFC 9293 3.4.1 MUST-9: the key is secret, so the hash cannot be computed outside.
+    fn hash(&self, purpose: u8, local: SocketAddr, remote: SocketAddr) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.key);
+        hasher.write_u8(purpose);
         write_address(&mut hasher, local);
         write_address(&mut hasher, remote);
-        let offset = hasher.finish();
-        Seq(truncate(clock.wrapping_add(offset)))
+        hasher.finish()
     }
 }
 

@@ -36,7 +36,7 @@ mod timers;
 
 pub use config::Config;
 pub use layer::Tcp;
-pub use options::Options;
+pub use options::{Options, SackBlocks, Timestamps};
 pub use segment::{Flags, Segment, SegmentError};
 pub use seq::Seq;
 pub use stats::Stats;

@@ -58,6 +58,8 @@ stats! {
     abort_on_close = "TcpExtTCPAbortOnClose",
     /// Connections aborted because nobody answered.
     abort_on_timeout = "TcpExtTCPAbortOnTimeout",
+    /// Segments that timestamps showed to be old (PAWS).
+    paws_estab = "TcpExtPAWSEstab",
     /// Connections that ended in TIME-WAIT.
     time_waits = "TcpExtTW",
 }

@@ -13,7 +13,7 @@ use layer::boundary::{
 };
 use layer::{InterfaceId, PacketBuf};
 use proptest::prelude::*;
-use tcp::{Config, Flags, Options, Segment, Seq, Tcp};
+use tcp::{Config, Flags, Options, Segment, Seq, Tcp, Timestamps};
 
 /// A layer on which port 80 listens from the start.
 struct Tcps;
@@ -52,15 +52,21 @@ fn segment() -> BoxedStrategy<IpIn> {
         2 => any::<u8>().prop_map(Flags),
     ];
     let mss = proptest::option::of(any::<u16>());
+    let more = (any::<bool>(), proptest::option::of((any::<u32>(), any::<u32>())), number());
     let scale = proptest::option::of(0_u8..15);
     let header = (4000_u16..4004, flags, number(), number(), any::<u16>(), any::<u16>());
-    (header, mss, scale, strategy::bytes(50))
-        .prop_map(|((port, flags, seq, ack, window, urgent), mss, window_scale, text)| {
+    (header, mss, scale, more, strategy::bytes(50))
+        .prop_map(|(header, mss, window_scale, (sack_permitted, stamps, edge), text)| {
+            let (port, flags, seq, ack, window, urgent) = header;
             let mut from = remote();
             from.set_port(port);
             let mut segment = Segment::bare(from, local(), flags, seq);
             (segment.ack, segment.window, segment.urgent) = (ack, window, urgent);
-            segment.options = Options { mss, window_scale };
+            segment.options = Options { mss, window_scale, sack_permitted, ..Options::default() };
+            segment.options.timestamps = stamps.map(|(value, echo)| Timestamps { value, echo });
+            if !flags.has(Flags::SYN) {
+                segment.options.sack.push((edge, edge.plus(100)));
+            }
             segment.payload = PacketBuf::copy_from(&text);
             let mut packet = segment.write();
             complete(&mut packet, remote().ip(), local().ip());

@@ -15,7 +15,7 @@ fn failed(socket: SocketId, error: SocketError) -> Vec<TcpEvent> {
 
 fn syn_ack(bench: &Bench) -> Segment {
     let mut segment = bench.segment(SA, IRS, bench.iss.plus(1), b"");
-    segment.options = Options { mss: Some(1460), window_scale: Some(7) };
+    segment.options = Options { mss: Some(1460), window_scale: Some(7), ..Options::default() };
     segment
 }
 

@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use layer::boundary::{CloseReason, SocketError, TcpCommand, TcpEvent, TcpOptions};
 use layer::{Duration, Reason};
-use tcp::{Config, Flags, Seq};
+use tcp::{Config, Flags, Seq, Timestamps};
 
 fn closed(reason: CloseReason) -> TcpEvent {
     TcpEvent::Closed { socket: ACCEPTED, reason }
@@ -359,4 +359,100 @@ fn data_before_a_reset_is_still_delivered() {
     let events = bench.events();
     assert!(matches!(&events[0], TcpEvent::Data { chunk, .. } if &chunk[..] == b"last words"));
     assert_eq!(events[1], closed(CloseReason::Failed(SocketError::ConnectionReset)));
+}
+
+/// A connection that agreed on timestamps and SACK; the peer's clock starts at 1000.
+fn accept_with_all_options() -> Bench {
+    let mut bench = Bench::new();
+    bench.listen(TcpOptions::default());
+    let mut syn = bench.syn();
+    syn.options.sack_permitted = true;
+    syn.options.timestamps = Some(Timestamps { value: 1000, echo: 0 });
+    let answer = bench.receive(syn).remove(0);
+    assert!(answer.options.sack_permitted);
+    assert_eq!(answer.options.timestamps.map(|stamps| stamps.echo), Some(1000));
+    bench.iss = answer.seq;
+    bench.receive(stamped(&bench, 1001, 0, b""));
+    bench.events();
+    bench
+}
+
+/// In-window text `at` bytes on, with the peer's clock at `value`.
+fn stamped(bench: &Bench, value: u32, at: u32, text: &[u8]) -> tcp::Segment {
+    let mut segment = bench.segment(A, bench.seq.plus(at), bench.iss.plus(1), text);
+    segment.options.timestamps = Some(Timestamps { value, echo: 0 });
+    segment
+}
+
+// test: RFC 7323 3
+// test: RFC 6691 2
+#[test]
+fn timestamps_are_on_every_segment_but_resets_and_come_out_of_the_text() {
+    let mut bench = accept_with_all_options();
+    bench.receive(stamped(&bench, 1005, 0, b"0123456789"));
+    let sent = bench.write(ACCEPTED, pattern(3000));
+    assert_eq!(sent[0].payload.offload().segmentation.map(|s| s.size), Some(1448));
+    assert_eq!(sent[0].options.timestamps.map(|stamps| stamps.echo), Some(1005));
+    bench.command(TcpCommand::Abort { socket: ACCEPTED });
+    assert_eq!(bench.sent_one().options, tcp::Options::default());
+}
+
+// test: RFC 7323 5
+#[test]
+fn an_old_timestamp_is_acknowledged_and_dropped_but_not_on_a_reset() {
+    let mut bench = accept_with_all_options();
+    let answer = bench.receive(stamped(&bench, 999, 0, b"old"));
+    assert_eq!((answer[0].ack, bench.drops(Reason::TcpPaws)), (bench.seq, 1));
+    assert_eq!(bench.data(), b"");
+    let mut reset = stamped(&bench, 999, 0, b"");
+    reset.flags = R;
+    bench.receive(reset);
+    assert_eq!(bench.state(), "CLOSED");
+}
+
+// test: RFC 2018 4
+#[test]
+fn early_blocks_are_reported_newest_first() {
+    let mut bench = accept_with_all_options();
+    let start = bench.seq;
+    let blocks = |answer: &[tcp::Segment]| -> Vec<(u32, u32)> {
+        answer[0].options.sack.iter().map(|(a, b)| (a.since(start), b.since(start))).collect()
+    };
+    let mut now = 1001;
+    let mut early = |bench: &mut Bench, at: u32| {
+        now += 1;
+        bench.receive(stamped(bench, now, at, &[1; 100]))
+    };
+    assert_eq!(blocks(&early(&mut bench, 100)), [(100, 200)]);
+    assert_eq!(blocks(&early(&mut bench, 300)), [(300, 400), (100, 200)]);
+    assert_eq!(blocks(&early(&mut bench, 500)), [(500, 600), (300, 400), (100, 200)]);
+    let four = early(&mut bench, 700);
+    assert_eq!(blocks(&four), [(700, 800), (500, 600), (300, 400)], "three beside timestamps");
+    assert_eq!(blocks(&early(&mut bench, 200)), [(100, 400), (700, 800), (500, 600)]);
+    assert_eq!(blocks(&early(&mut bench, 0)), [(700, 800), (500, 600)]);
+}
+
+// test: RFC 2883 4
+#[test]
+fn what_came_twice_is_reported_once_and_first() {
+    let mut bench = accept_with_all_options();
+    let start = bench.seq;
+    bench.receive(stamped(&bench, 1002, 0, &[1; 100]));
+    bench.receive(stamped(&bench, 1003, 200, &[1; 100]));
+    let again = bench.receive(stamped(&bench, 1004, 0, &[1; 100])).remove(0);
+    let blocks: Vec<_> = again.options.sack.iter().collect();
+    assert_eq!(blocks[0], (start, start.plus(100)));
+    assert_eq!(blocks[1], (start.plus(200), start.plus(300)));
+    let next = bench.receive(stamped(&bench, 1005, 400, &[1; 100])).remove(0);
+    assert!(next.options.sack.iter().all(|(from, _)| from.after(start.plus(100))));
+}
+
+// test: RFC 7323 2
+// test: RFC 2018 2
+#[test]
+fn what_the_peer_did_not_offer_is_not_used() {
+    let mut bench = Bench::new();
+    bench.accept();
+    let early = bench.receive(bench.segment(A, bench.seq.plus(5), bench.iss.plus(1), b"x"));
+    assert_eq!(early[0].options, tcp::Options::default());
 }

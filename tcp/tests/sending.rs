@@ -169,6 +169,7 @@ fn the_error_after_r2_is_timed_out() {
 }
 
 // test: RFC 5681 3.2
+// test: RFC 3042 2
 #[test]
 fn the_third_duplicate_resends_one_segment_and_each_further_one_lets_one_out() {
     let mut bench = Bench::new();

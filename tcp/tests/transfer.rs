@@ -262,7 +262,8 @@ fn stream(n: u8, len: usize) -> Vec<u8> {
 /// Cuts a super-segment as a device would; flags and numbers are set right by hand.
 fn cut(packet: PacketBuf) -> Vec<PacketBuf> {
     let Some(segmentation) = packet.offload().segmentation else { return vec![packet] };
-    let (header, size) = (20, usize::from(segmentation.size));
+    let header = usize::from(packet.head()[12] >> 4) * 4;
+    let size = usize::from(segmentation.size);
     let text = packet.len() - header;
     let mut pieces = Vec::new();
     for from in (0..text).step_by(size) {

@@ -54,6 +54,12 @@ impl Open {
         io: &mut Io<'_, '_>,
         mut segment: Segment,
     ) -> Step<Segment> {
+        if self.is_old_duplicate(io, &segment) {
+            io.stats.paws_estab += 1;
+            self.send_ack(ends, io);
+            io.out.drop(Reason::TcpPaws, segment);
+            return Step::Done(Fate::Stay);
+        }
         let (nxt, len) = (self.rcv.nxt, segment.len());
         let window = self.rcv.window.offered(nxt);
         let starts = segment.seq.within(nxt, window);
@@ -76,11 +82,15 @@ impl Open {
             }
             return self.unacceptable(ends, io, segment);
         }
+        if let (Some(stamps), Some(theirs)) = (&mut self.rcv.stamps, segment.options.timestamps) {
+            stamps.update(theirs.value, segment.seq, self.rcv.last_ack_sent, io.now);
+        }
         if segment.flags.has(Flags::SYN) {
             return Step::Next(segment);
         }
         if segment.seq.before(nxt) {
             let known = nxt.since(segment.seq);
+            self.rcv.came_twice(segment.seq, nxt);
             segment.payload.advance(known as usize);
             segment.seq = nxt;
         }
@@ -91,6 +101,14 @@ impl Open {
             segment.flags.0 &= !Flags::FIN.0;
         }
         Step::Next(segment)
+    }
+
+    /// RFC 7323 5.3 R1 (PAWS). A reset is exempt: it could come from a host that has restarted.
+    fn is_old_duplicate(&self, io: &Io<'_, '_>, segment: &Segment) -> bool {
+        let (Some(stamps), Some(theirs)) = (self.rcv.stamps, segment.options.timestamps) else {
+            return false;
+        };
+        !segment.flags.has(Flags::RST) && stamps.is_old(theirs.value, io.now)
     }
 
     /// Not acceptable: acknowledge, so that a peer that lost our ACK learns where we are.
@@ -105,6 +123,10 @@ impl Open {
                 // Bare segments could be answered by bare segments for ever.
                 self.challenge(ends, io);
             } else {
+                if segment.seq.before(self.rcv.nxt) {
+                    let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+                    self.rcv.came_twice(segment.seq, segment.seq.plus(len));
+                }
                 self.send_ack(ends, io);
             }
         }
@@ -209,7 +231,9 @@ impl Open {
         let freed = self.snd.acknowledge(segment.ack);
         self.bytes_acked += u64::from(freed);
         self.tell.room = self.tell.room.saturating_add(freed);
-        self.snd.rtt.acknowledged(segment.ack, io.now, io.config);
+        let echoed = segment.options.timestamps.zip(self.rcv.stamps);
+        let stamped = echoed.and_then(|(theirs, ours)| ours.round_trip(theirs.echo, io.now));
+        self.snd.rtt.acknowledged(segment.ack, io.now, stamped, io.config);
         match self.snd.recovery.advanced(segment.ack, freed, mss) {
             Advice::ResendNext => self.resend_once = true,
             Advice::Leave => {

@@ -8,8 +8,10 @@ use crate::cc::Reno;
 use crate::config::Config;
 use crate::conn::output::emit;
 use crate::conn::{Ends, Io, Open, Tell, note_state, state};
-use crate::options::Options;
+use crate::options::{Options, Timestamps};
 use crate::recv::Receiver;
+use crate::recv::paws::{Stamps, clock};
+use crate::recv::sack::SackReport;
 use crate::segment::{Flags, Segment};
 use crate::send::rtt::RttEstimator;
 use crate::send::window::SendWindow;
@@ -52,6 +54,8 @@ pub struct Opening {
     pub retransmit: Option<Instant>,
     /// Resends so far.
     pub retries: u32,
+    /// What is added to our timestamp clock on this connection.
+    pub stamp_offset: u32,
     /// When the first SYN left, for the first round-trip sample.
     pub sent_at: Instant,
     /// The application has already closed its sending side.
@@ -95,7 +99,7 @@ impl Opening {
     pub fn new(
         state: TcpState,
         origin: Origin,
-        iss: Seq,
+        (iss, stamp_offset): (Seq, u32),
         peer: Option<PeerSyn>,
         mtu: u32,
         options: Box<TcpOptions>,
@@ -110,6 +114,7 @@ impl Opening {
             options,
             retransmit: None,
             retries: 0,
+            stamp_offset,
             sent_at: now,
             shutdown: false,
             soft_error: None,
@@ -129,6 +134,10 @@ impl Opening {
             // RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3: MSS on every SYN.
             mss: Some(self.our_mss(ends)),
             window_scale: self.scaling().then(|| our_scale(self.capacity(io.config))),
+            sack_permitted: io.config.sack && self.peer_offers(|o| o.sack_permitted),
+            timestamps: (io.config.timestamps && self.peer_offers(|o| o.timestamps.is_some()))
+                .then(|| Timestamps { value: clock(self.stamp_offset, io.now), echo: self.echo() }),
+            ..Options::default()
         };
         emit(io, ends, segment, false);
         // RFC 9293 3.8.3 MUST-22: SYNs are resent with back-off like anything else.
@@ -160,9 +169,19 @@ impl Opening {
         self.capacity(config).min(65_535)
     }
 
-    /// RFC 7323 2.2: we offer scaling; an answer offers it only if the peer's SYN did.
+    /// A first SYN offers everything; an answer only what the peer's SYN offered (RFC 7323 2,
+    /// RFC 2018 2).
+    fn peer_offers(&self, what: impl Fn(&Options) -> bool) -> bool {
+        self.peer.is_none_or(|peer| what(&peer.options))
+    }
+
     fn scaling(&self) -> bool {
-        self.peer.is_none_or(|peer| peer.options.window_scale.is_some())
+        self.peer_offers(|options| options.window_scale.is_some())
+    }
+
+    /// The peer's timestamp, to be echoed; 0 before there is one.
+    fn echo(&self) -> u32 {
+        self.peer.and_then(|peer| peer.options.timestamps).map_or(0, |stamps| stamps.value)
     }
 
     /// A segment for this opening.
@@ -287,7 +306,14 @@ impl Opening {
     fn synchronize(&mut self, ends: &Ends, io: &mut Io<'_, '_>, mut segment: Segment) -> Outcome {
         let Some(peer) = self.peer else { return Outcome::Vanished };
         let syn_was_lost = self.retries > 0;
-        let mss = self.send_mss(ends);
+        let stamps = match peer.options.timestamps {
+            Some(stamps) if io.config.timestamps => {
+                Some(Stamps::new(self.stamp_offset, stamps.value, io.now))
+            }
+            Some(_) | None => None,
+        };
+        // RFC 6691: the MSS counts fixed headers only; options come out of the text.
+        let mss = self.send_mss(ends) - if stamps.is_some() { 12 } else { 0 };
         // RFC 7323 2: only if both SYNs carried the option.
         let (our_scale, their_scale) = match peer.options.window_scale {
             Some(theirs) => (our_scale(self.capacity(io.config)), theirs),
@@ -325,6 +351,9 @@ impl Opening {
             bytes_acked: 0,
         });
         open.tell.room = open.send_capacity(io.config);
+        open.rcv.stamps = stamps;
+        // RFC 2018 2: only if both sides agreed.
+        open.rcv.sack = (io.config.sack && peer.options.sack_permitted).then(SackReport::default);
         open.enter(state::Event::SynAcknowledged, ends, io);
         if self.shutdown {
             open.snd.fin = Fin::Queued;

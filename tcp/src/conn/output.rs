@@ -4,9 +4,10 @@
 //! to `link` (metadata, not a second path). Everything here is in bytes.
 
 use layer::boundary::{IpOut, Send, protocol};
-use layer::{Note, PacketBuf, Segmentation, SegmentationKind};
+use layer::{Instant, Note, PacketBuf, Segmentation, SegmentationKind};
 
 use crate::conn::{Ends, Fate, Io, Open};
+use crate::options::Options;
 use crate::recv::ack::{AckPolicy, Due};
 use crate::segment::{Flags, Segment};
 use crate::send::Fin;
@@ -39,10 +40,11 @@ pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, confirmed: bool)
 
 impl Open {
     /// A segment of this connection with ACK, from SND.NXT.
-    fn segment(&mut self, ends: &Ends, flags: Flags, seq: Seq) -> Segment {
+    fn segment(&mut self, ends: &Ends, now: Instant, flags: Flags, seq: Seq) -> Segment {
         let mut segment = Segment::bare(ends.local, ends.remote, flags.with(Flags::ACK), seq);
         segment.ack = self.rcv.nxt;
         segment.window = self.rcv.window.advertise(self.rcv.nxt);
+        segment.options = self.rcv.options(now);
         segment
     }
 
@@ -57,15 +59,16 @@ impl Open {
 
     /// An acknowledgement without text.
     pub fn send_ack(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
-        let segment = self.segment(ends, Flags::ACK, self.snd.nxt);
+        let segment = self.segment(ends, io.now, Flags::ACK, self.snd.nxt);
         self.dispatch(ends, io, segment);
     }
 
     /// A reset; the connection is over after it.
     pub fn send_reset(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
         io.stats.out_rsts += 1;
-        let mut segment = self.segment(ends, Flags::RST, self.snd.nxt);
+        let mut segment = self.segment(ends, io.now, Flags::RST, self.snd.nxt);
         segment.window = 0;
+        segment.options = Options::default();
         self.dispatch(ends, io, segment);
     }
 
@@ -230,7 +233,7 @@ impl Open {
         if bytes > 0 && !end.before(self.snd.text_end()) {
             flags = flags.with(Flags::PSH);
         }
-        let mut segment = self.segment(ends, flags, at);
+        let mut segment = self.segment(ends, io.now, flags, at);
         let mut text = PacketBuf::new();
         self.snd.buffer.slice(self.snd.position(at), bytes as usize, &mut text);
         if bytes > self.snd.mss {

@@ -164,9 +164,10 @@ impl Tcp {
         local.set_port(port);
         let ends = Ends { id: socket, local, remote, ttl: options.ttl, tos: options.tos };
         self.stats.active_opens += 1;
-        let iss = self.isn.isn(now, local, remote);
+        let numbers = (self.isn.isn(now, local, remote), self.isn.stamp_offset(local, remote));
         let state = follow(TcpState::Closed, Event::ActiveOpen);
-        let mut opening = Opening::new(state, Origin::Active, iss, None, route.mtu, options, now);
+        let mut opening =
+            Opening::new(state, Origin::Active, numbers, None, route.mtu, options, now);
         opening.shutdown = shutdown;
         let Self { stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };

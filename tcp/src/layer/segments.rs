@@ -165,11 +165,14 @@ impl Tcp {
         let options = listener.options.clone();
         let mut ends = ends_of(segment, socket);
         (ends.ttl, ends.tos) = (options.ttl, options.tos);
-        let iss = self.isn.isn(now, ends.local, ends.remote);
+        let numbers = (
+            self.isn.isn(now, ends.local, ends.remote),
+            self.isn.stamp_offset(ends.local, ends.remote),
+        );
         let mut opening = Opening::new(
             follow(TcpState::Listen, Event::Syn),
             Origin::Passive(id),
-            iss,
+            numbers,
             Some(PeerSyn::of(segment)),
             mtu,
             options,

@@ -10,17 +10,19 @@ fn read(parts: &[&[u8]]) -> Options {
     Options::read(&parts.concat())
 }
 
-const BOTH: Options = Options { mss: Some(1460), window_scale: Some(7) };
+fn both() -> Options {
+    Options { mss: Some(1460), window_scale: Some(7), ..Options::default() }
+}
 
 // test: RFC 9293 MUST-4
 // test: RFC 9293 MUST-64
 #[test]
 fn each_alone_and_in_all_orders_and_unaligned() {
-    assert_eq!(read(&[MSS]), Options { mss: Some(1460), window_scale: None });
-    assert_eq!(read(&[SCALE]), Options { mss: None, window_scale: Some(7) });
-    assert_eq!(read(&[MSS, SCALE, &[0, 0, 0]]), BOTH);
-    assert_eq!(read(&[SCALE, MSS]), BOTH);
-    assert_eq!(read(&[&[1], SCALE, &[1, 1, 1], MSS]), BOTH);
+    assert_eq!(read(&[MSS]), Options { mss: Some(1460), window_scale: None, ..Options::default() });
+    assert_eq!(read(&[SCALE]), Options { mss: None, window_scale: Some(7), ..Options::default() });
+    assert_eq!(read(&[MSS, SCALE, &[0, 0, 0]]), both());
+    assert_eq!(read(&[SCALE, MSS]), both());
+    assert_eq!(read(&[&[1], SCALE, &[1, 1, 1], MSS]), both());
     assert_eq!(read(&[&[0], MSS]), Options::default(), "nothing counts after the end");
 }
 
@@ -40,11 +42,17 @@ fn unknown_kinds_are_skipped_by_their_length() {
 #[test]
 fn impossible_lengths_end_the_walk() {
     for bad in [&[2, 0][..], &[2, 1], &[99, 0], &[99, 1], &[99, 41], &[2], &[2, 4, 5]] {
-        assert_eq!(read(&[SCALE, bad]), Options { mss: None, window_scale: Some(7) });
+        assert_eq!(
+            read(&[SCALE, bad]),
+            Options { mss: None, window_scale: Some(7), ..Options::default() }
+        );
         assert_eq!(read(&[bad]), Options::default());
     }
     // A known kind with another length than its own says nothing, but is skipped.
-    assert_eq!(read(&[&[2, 3, 9], SCALE]), Options { mss: None, window_scale: Some(7) });
+    assert_eq!(
+        read(&[&[2, 3, 9], SCALE]),
+        Options { mss: None, window_scale: Some(7), ..Options::default() }
+    );
 }
 
 #[test]
@@ -56,15 +64,21 @@ fn a_shift_above_14_is_14() {
 // test: RFC 9293 MUST-69
 #[test]
 fn what_is_written_is_strict() {
-    for options in [BOTH, read(&[MSS]), read(&[SCALE]), Options::default()] {
-        let mut area = [0; 8];
+    let mut all = both();
+    all.sack_permitted = true;
+    all.timestamps = Some(Timestamps { value: 0x0102_0304, echo: 0xfffe_fdfc });
+    let mut blocks = Options { timestamps: all.timestamps, ..Options::default() };
+    for n in 1..4 {
+        assert!(blocks.sack.push((Seq(n * 100), Seq(n * 100 + 50))));
+    }
+    for options in [both(), read(&[MSS]), read(&[SCALE]), all, blocks, Options::default()] {
+        let mut area = [0xff; 40];
         let area = &mut area[..options.len()];
         options.write(area);
         assert_eq!(options.len() % 4, 0);
         let strict = etherparse::TcpOptionsIterator::from_slice(area);
         assert!(strict.into_iter().all(|option| option.is_ok()));
         assert_eq!(Options::read(area), options);
-        assert!(!area.contains(&kind::END) || area == [2, 4, 5, 180], "no end, nothing after it");
     }
 }
 

@@ -1,17 +1,21 @@
 //! The receiving half of a connection: RCV.NXT, the window, what is early, what is ready.
 
 pub mod ack;
+pub mod paws;
 pub mod reassembly;
+pub mod sack;
 pub mod window;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use layer::PacketBuf;
+use layer::{Instant, PacketBuf};
 
+use crate::options::{Options, SackBlocks};
 use crate::seq::Seq;
 use ack::AckPolicy;
 use reassembly::{Kept, Reassembly};
+use sack::SackReport;
 use window::ReceiveWindow;
 
 /// RCV.* of RFC 9293 3.3.1, and the buffers behind it.
@@ -27,6 +31,12 @@ pub struct Receiver {
     pub fin: Option<Seq>,
     /// Bytes taken in order since the start.
     pub bytes_received: u64,
+    /// Timestamps, if both sides agreed on them.
+    pub stamps: Option<paws::Stamps>,
+    /// What is reported of early data, if both sides agreed on SACK.
+    pub sack: Option<SackReport>,
+    /// The acknowledgement number that the peer was last sent (RFC 7323's Last.ACK.sent).
+    pub last_ack_sent: Seq,
     /// Beyond a hole.
     early: Reassembly,
     /// In order, on the way to the hub.
@@ -61,6 +71,9 @@ impl Receiver {
             ack: AckPolicy::default(),
             fin: None,
             bytes_received: 0,
+            stamps: None,
+            sack: None,
+            last_ack_sent: nxt,
             early: Reassembly::default(),
             ready: VecDeque::new(),
         }
@@ -70,7 +83,19 @@ impl Receiver {
     pub fn text(&mut self, seq: Seq, bytes: PacketBuf, max_pieces: usize) -> Text {
         if seq.after(self.nxt) {
             // RFC 9293 3.10.7.4 SHLD-31: early segments are kept.
-            return match self.early.insert(seq, bytes, max_pieces) {
+            let end = seq.plus(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            let kept = self.early.insert(seq, bytes, max_pieces);
+            if let Some(sack) = &mut self.sack {
+                match kept {
+                    Kept::New => sack.arrived(seq),
+                    Kept::Duplicate => {
+                        sack.arrived(seq);
+                        sack.duplicate(seq, end);
+                    }
+                    Kept::Full => {}
+                }
+            }
+            return match kept {
                 Kept::New => Text::Early,
                 Kept::Duplicate => Text::Duplicate,
                 Kept::Full => Text::Refused,
@@ -91,6 +116,24 @@ impl Receiver {
         self.bytes_received += u64::from(len);
         self.window.charge(len);
         self.ready.extend(bytes.into_chunks());
+    }
+
+    /// Numbers below `to`, from `from` on, came again: to be reported (RFC 2883 4).
+    pub fn came_twice(&mut self, from: Seq, to: Seq) {
+        if let Some(sack) = &mut self.sack {
+            sack.duplicate(from, to);
+        }
+    }
+
+    /// The options of a segment that acknowledges RCV.NXT now.
+    pub fn options(&mut self, now: Instant) -> Options {
+        self.last_ack_sent = self.nxt;
+        let timestamps = self.stamps.map(|stamps| stamps.option(now));
+        // RFC 2018 3: four blocks fit, three beside timestamps.
+        let most = if timestamps.is_some() { SackBlocks::MOST - 1 } else { SackBlocks::MOST };
+        let early = &self.early;
+        let sack = self.sack.as_mut().map(|sack| sack.blocks(early, most)).unwrap_or_default();
+        Options { timestamps, sack, ..Options::default() }
     }
 
     /// The next chunk for the hub.

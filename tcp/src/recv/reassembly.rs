@@ -94,6 +94,19 @@ impl Reassembly {
         Some(bytes)
     }
 
+    /// The run of pieces without a hole that holds `seq`: its first number, and one past its last.
+    pub fn island(&self, seq: Seq) -> Option<(Seq, Seq)> {
+        let mut island: Option<(Seq, Seq)> = None;
+        for piece in &self.pieces {
+            island = match island {
+                Some((from, to)) if to == piece.seq => Some((from, piece.end())),
+                Some((_, to)) if to.after(seq) => break,
+                Some(_) | None => Some((piece.seq, piece.end())),
+            };
+        }
+        island.filter(|&(from, to)| from.at_or_before(seq) && to.after(seq))
+    }
+
     /// Pieces kept.
     pub fn len(&self) -> usize {
         self.pieces.len()

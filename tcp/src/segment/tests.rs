@@ -73,7 +73,7 @@ proptest! {
             flags: Flags(flags),
             window,
             urgent,
-            options: Options { mss, window_scale },
+            options: Options { mss, window_scale, ..Options::default() },
             payload: PacketBuf::copy_from(&text),
         };
         let mut packet = segment.clone().write();

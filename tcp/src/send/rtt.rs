@@ -21,6 +21,8 @@ pub struct RttEstimator {
     backoff: u32,
     /// The one segment being timed: its end, and when it left.
     timing: Option<(Seq, Instant)>,
+    /// Something was resent since the last sample: only timestamps can tell which one is answered.
+    ambiguous: bool,
 }
 
 impl RttEstimator {
@@ -31,7 +33,7 @@ impl RttEstimator {
         } else {
             config.rto_initial
         };
-        Self { srtt: None, rttvar: Duration::ZERO, rto, backoff: 0, timing: None }
+        Self { srtt: None, rttvar: Duration::ZERO, rto, backoff: 0, timing: None, ambiguous: false }
     }
 
     /// A new segment ending at `end` leaves: time it, unless one is being timed.
@@ -42,15 +44,26 @@ impl RttEstimator {
     /// Something was resent: RFC 6298 3 (Karn): what is being timed may be answered ambiguously.
     pub fn resent(&mut self) {
         self.timing = None;
+        self.ambiguous = true;
     }
 
-    /// Everything before `una` is acknowledged.
-    pub fn acknowledged(&mut self, una: Seq, now: Instant, config: &Config) {
+    /// Everything before `una` is acknowledged; `stamped` is the round trip by timestamps.
+    pub fn acknowledged(
+        &mut self,
+        una: Seq,
+        now: Instant,
+        stamped: Option<Duration>,
+        config: &Config,
+    ) {
         if let Some((end, sent)) = self.timing
             && end.at_or_before(una)
         {
             self.timing = None;
+            self.ambiguous = false;
             self.sample(now.since(sent), config);
+        } else if let Some(rtt) = stamped.filter(|_| self.ambiguous) {
+            // Good to 1 ms only, so it serves where our own timing cannot.
+            self.sample(rtt, config);
         }
         // RFC 6298 5.3 with Linux's reading: new data acknowledged ends the back-off.
         self.backoff = 0;
@@ -135,13 +148,13 @@ mod tests {
         let mut rtt = RttEstimator::new(&config, false);
         rtt.sent(Seq(10), Instant::ZERO);
         rtt.resent();
-        rtt.acknowledged(Seq(10), Instant::from_secs(1), &config);
+        rtt.acknowledged(Seq(10), Instant::from_secs(1), None, &config);
         assert_eq!(rtt.srtt(), None);
         rtt.sent(Seq(20), Instant::from_secs(1));
         rtt.sent(Seq(30), Instant::from_secs(2));
-        rtt.acknowledged(Seq(15), Instant::from_secs(3), &config);
+        rtt.acknowledged(Seq(15), Instant::from_secs(3), None, &config);
         assert_eq!(rtt.srtt(), None);
-        rtt.acknowledged(Seq(20), Instant::from_secs(4), &config);
+        rtt.acknowledged(Seq(20), Instant::from_secs(4), None, &config);
         assert_eq!(rtt.srtt(), Some(Duration::from_secs(3)));
     }
 

@@ -248,7 +248,7 @@ impl Bench {
 
     pub fn syn(&self) -> Segment {
         let mut syn = self.segment(S, IRS, Seq(0), b"");
-        syn.options = Options { mss: Some(1460), window_scale: None };
+        syn.options = Options { mss: Some(1460), window_scale: None, ..Options::default() };
         syn
     }
 
