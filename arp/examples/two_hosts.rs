@@ -5,8 +5,6 @@
 //! A layer has no clock. The loop below drives it: passes `now` in, carries what comes out to the
 //! other host, and jumps to the earliest `poll_at`.
 
-use core::net::Ipv4Addr;
-
 use arp::{Arp, Config, Message};
 use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, ethertype};
 use layer::outlet::Driver;
@@ -30,7 +28,7 @@ fn main() {
     let mut hosts = [host("left ", 1), host("right", 2)];
     // Left wants to send one packet to right, and one to an address nobody has.
     for (last, text) in [(2, "hello, right"), (9, "hello, nobody")] {
-        let next_hop = NextHop::Neighbour(Ipv4Addr::new(10, 9, 0, last).into());
+        let next_hop = NextHop::Neighbour([10, 9, 0, last].into());
         let (interface, ethertype, confirmed) = (InterfaceId(0), ethertype::IPV4, false);
         let packet = PacketBuf::copy_from(text.as_bytes());
         let item = NetOut { interface, next_hop, ethertype, confirmed, packet };

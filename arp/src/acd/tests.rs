@@ -56,13 +56,16 @@ fn three_probes_then_two_announcements_at_the_standards_times() {
 }
 
 #[test]
-fn hosts_wait_differently() {
-    let first = |key: u8| {
-        let mut bench = Bench::new(Config { key: [key; 16], ..config(Acd::Strict) });
-        timeline(&mut bench, 2).first().map(|(at, _)| *at)
-    };
-    let waits: Vec<_> = (0..8).map(first).collect();
-    assert!(waits.windows(2).any(|pair| pair[0] != pair[1]), "{waits:?}");
+fn hosts_addresses_and_probes_wait_differently() {
+    let claims = |key: u8| Claims::new(&Config { key: [key; 16], ..config(Acd::Strict) });
+    let second = Duration::from_secs(1);
+    let wait = |key, n, nth| claims(key).random(ip(n), nth, second, 2 * second);
+    let waits = [wait(1, 2, 1), wait(2, 2, 1), wait(1, 3, 1), wait(1, 2, 2)];
+    for (n, one) in waits.iter().enumerate() {
+        assert!((second..2 * second).contains(one), "{waits:?}");
+        assert!(!waits[n + 1..].contains(one), "{waits:?}");
+    }
+    assert_eq!(wait(1, 2, 1), waits[0], "the same host waits the same again");
 }
 
 // test: RFC 5227 2.1
@@ -216,10 +219,13 @@ fn strictly_a_second_conflict_within_ten_seconds_takes_the_address_away() {
 // test: RFC 5227 2.5
 #[test]
 fn a_probe_is_answered_and_teaches_nothing() {
-    let mut bench = Bench::optimistic();
-    bench.hear(Message::probe(station(9), ip(2)));
-    assert_eq!(bench.down(), [".2 is-at us tell nobody -> m9"]);
-    assert_eq!(bench.arp.neighbours(bench.now).count(), 0);
+    for acd in [Acd::Strict, Acd::Optimistic, Acd::Off] {
+        let mut bench = Bench::settled(config(acd));
+        bench.hear(Message::probe(station(9), ip(2)));
+        assert_eq!(bench.down(), [".2 is-at us tell nobody -> m9"], "{acd:?}");
+        assert_eq!(bench.arp.neighbours(bench.now).count(), 0);
+        assert_eq!((bench.up(), bench.notes()), (vec![], vec![]), "a probe is no conflict");
+    }
 }
 
 #[test]

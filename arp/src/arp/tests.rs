@@ -412,6 +412,7 @@ fn a_full_outlet_delays_questions_and_loses_none() {
     let mut asked = Vec::new();
     for _ in 0..10 {
         bench.arp.poll(bench.now, &mut bench.driver.out());
+        assert_eq!(bench.driver.down.len(), 1, "as many as there is room for");
         asked.extend(bench.down());
     }
     let all: Vec<String> = (10..20).map(|n| format!("who-has .{n} tell .2 -> all")).collect();
