@@ -129,7 +129,7 @@ impl Receiver {
     pub fn options(&mut self, now: Instant) -> Options {
         self.last_ack_sent = self.nxt;
         let timestamps = self.stamps.map(|stamps| stamps.option(now));
-        // RFC 2018 3: four blocks fit, three beside timestamps.
+        // RFC 2018 4: four blocks fit, three beside timestamps.
         let most = if timestamps.is_some() { SackBlocks::MOST - 1 } else { SackBlocks::MOST };
         let early = &self.early;
         let sack = self.sack.as_mut().map(|sack| sack.blocks(early, most)).unwrap_or_default();
