@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", explain(&error));
             let start = error.downcast_ref::<stackd::StartError>();
             if let Some(advice) = start.and_then(advice::advice) {
                 eprintln!("  help: {advice}");
@@ -39,6 +39,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, without those that an earlier one has already quoted.
+fn explain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !said.contains(&cause) {
+            let joint = if said.is_empty() { "" } else { ": " };
+            said = said + joint + &cause;
+        }
+    }
+    said
 }
 
 /// A stage that panicked would never run again, and the host would look alive: better gone, with

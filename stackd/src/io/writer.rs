@@ -30,7 +30,8 @@ pub struct Books {
 
 /// The writing half of a device. See the module's head.
 pub struct Writer {
-    name: &'static str,
+    /// What the device is called.
+    device: String,
     lane: Arc<Lane<Frame>>,
     half: Mutex<Half>,
     books: Arc<Mutex<Books>>,
@@ -47,7 +48,7 @@ impl Writer {
     /// Takes frames from `lane`. `alarm` wakes the thread that carries on when a deliverer is
     /// tired: the device's reader.
     pub fn new(
-        name: &'static str,
+        device: String,
         transmitter: Box<dyn Transmitter>,
         lane: Arc<Lane<Frame>>,
         books: Arc<Mutex<Books>>,
@@ -55,7 +56,7 @@ impl Writer {
     ) -> Self {
         alarm.set(None);
         let (batch, frames) = (VecDeque::new(), Vec::with_capacity(BATCH));
-        Self { name, lane, half: Mutex::new(Half { transmitter, batch, frames }), books, alarm }
+        Self { device, lane, half: Mutex::new(Half { transmitter, batch, frames }), books, alarm }
     }
 
     fn note(&self, result: Result<TransmitReport, DeviceError>, left: usize) {
@@ -66,14 +67,14 @@ impl Writer {
                 books.ledger.add_drops(Reason::LinkDeviceFull, dropped as u64);
                 if books.is_down {
                     books.is_down = false;
-                    tracing::info!(device = self.name, "the interface is up again");
+                    tracing::info!("{} is up again", self.device);
                 }
             }
             Err(error) => {
                 books.ledger.add_drops(Reason::LinkDeviceDown, left as u64);
                 if !books.is_down {
                     books.is_down = true;
-                    tracing::warn!(device = self.name, "{error}; frames are dropped meanwhile");
+                    tracing::warn!("{error}; frames to it are dropped");
                 }
             }
         }
@@ -82,7 +83,7 @@ impl Writer {
 
 impl Turn for Writer {
     fn name(&self) -> &'static str {
-        self.name
+        "writer"
     }
 
     fn turn(&self, _: Instant) -> bool {

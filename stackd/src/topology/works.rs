@@ -86,7 +86,8 @@ impl Ring for Everybody {
 pub(super) struct Works {
     clock: Clock,
     receivers: Vec<Box<dyn Receiver>>,
-    transmitters: Vec<Box<dyn Transmitter>>,
+    /// With the names of their devices.
+    transmitters: Vec<(String, Box<dyn Transmitter>)>,
     books: Vec<Arc<Mutex<Books>>>,
     /// One a reader thread: one a device, or one in all.
     events: Vec<Arc<EventFd>>,
@@ -110,8 +111,10 @@ impl Works {
         let events = (0..threads).map(|_| EventFd::new().map(Arc::new));
         let events: Vec<Arc<EventFd>> = events.collect::<io::Result<_>>()?;
         let books = devices.iter().map(|_| Arc::default()).collect();
-        let halves = devices.into_iter().map(|device| (device.receiver, device.transmitter));
-        let (receivers, transmitters) = halves.unzip();
+        let (receivers, transmitters) = devices
+            .into_iter()
+            .map(|device| (device.receiver, (device.name, device.transmitter)))
+            .unzip();
         Ok(Self {
             clock,
             receivers,
@@ -135,11 +138,11 @@ impl Works {
     /// Makes the writers of all devices, and the port that leads to them.
     pub(super) fn writers(&mut self, capacity: usize) -> Box<dyn Port<Frame>> {
         let mut lanes = Vec::new();
-        for (index, transmitter) in core::mem::take(&mut self.transmitters).into_iter().enumerate()
-        {
+        let transmitters = core::mem::take(&mut self.transmitters).into_iter().enumerate();
+        for (index, (name, transmitter)) in transmitters {
             let lane = Arc::new(Lane::new(capacity));
             let (books, alarm) = (Arc::clone(&self.books[index]), Alarm::new(self.event(index)));
-            let writer = Writer::new("writer", transmitter, Arc::clone(&lane), books, alarm);
+            let writer = Writer::new(name, transmitter, Arc::clone(&lane), books, alarm);
             self.writers.push(Runner::new(Arc::new(writer), self.clock));
             lanes.push(lane);
         }
