@@ -19,6 +19,7 @@ pub mod frame;
 pub mod impaired;
 pub mod pattern;
 pub mod rng;
+pub mod script;
 pub mod segment;
 pub mod station;
 pub mod wire;

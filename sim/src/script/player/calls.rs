@@ -1,0 +1,139 @@
+//! The calls of a script, made on the host's sockets.
+
+use super::*;
+
+impl Player<'_> {
+    pub(super) fn call(&mut self, call: &Call) -> Result<(), String> {
+        let now = self.now;
+        match call {
+            Call::Listen(port) => self.listen(*port),
+            Call::Connect(port) => self.connect(*port),
+            Call::Connected(errno) => {
+                let socket = self.current()?;
+                expect_errno(self.host.completed(now, socket), errno.as_deref())
+            }
+            Call::Accept => {
+                let listener = self.listener.ok_or("nothing listens")?;
+                let accepted = self.host.accept(now, listener);
+                self.socket = Some(accepted.map_err(|errno| format!("{errno:?}"))?.socket);
+                Ok(())
+            }
+            Call::Write(bytes, errno) => self.write(*bytes, errno.as_deref()),
+            Call::Read(expected) => self.read(expected),
+            Call::Shutdown => {
+                let socket = self.current()?;
+                let shut = self.host.shutdown(now, socket, Shutdown::Write);
+                shut.map_err(|errno| format!("{errno:?}"))
+            }
+            Call::Close => {
+                let socket = self.socket.take().or_else(|| self.listener.take());
+                let closed = self.host.close(now, socket.ok_or("nothing to close")?);
+                closed.map_err(|errno| format!("{errno:?}"))
+            }
+            Call::Abort => {
+                let socket = self.current()?;
+                self.socket = None;
+                let aborted = self.host.with_hub(now, |hub, out| hub.abort(socket, out));
+                aborted.map_err(|errno| format!("{errno:?}"))
+            }
+            Call::State(expected) => self.state(expected),
+            Call::Quiet => Ok(()),
+            Call::Flow(port) => {
+                let ours = self.flows.get(&self.flow).map_or(OUR_PORT, |flow| flow.port);
+                self.flow = *port;
+                self.flows.entry(*port).or_insert(Flow { port: ours, iss: None });
+                Ok(())
+            }
+            Call::Again => {
+                self.flows.entry(self.flow).or_default().iss = None;
+                (self.written, self.read) = (0, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn current(&self) -> Result<SocketId, String> {
+        self.socket.ok_or_else(|| "there is no connection".to_owned())
+    }
+
+    fn listen(&mut self, port: u16) -> Result<(), String> {
+        let any = SocketAddr::from(([0, 0, 0, 0], port));
+        let listener = self.host.listen(self.now, any, 16).map_err(|errno| format!("{errno:?}"))?;
+        self.configure(listener)?;
+        self.listener = Some(listener);
+        self.flows.entry(self.flow).or_default().port = port;
+        Ok(())
+    }
+
+    fn connect(&mut self, port: u16) -> Result<(), String> {
+        let fault = |errno: Errno| format!("{errno:?}");
+        let socket = self.host.with_hub(self.now, |hub, _| hub.socket(Kind::Tcp)).map_err(fault)?;
+        self.configure(socket)?;
+        let remote = SocketAddr::from((PEER.ip, port));
+        match self.host.with_hub(self.now, |hub, out| hub.connect(socket, remote, out)) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(errno) => return Err(fault(errno)),
+        }
+        self.flow = port;
+        self.flows.insert(port, Flow::default());
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    fn configure(&mut self, socket: SocketId) -> Result<(), String> {
+        let Settings { nodelay, quickack, receive_buffer, send_buffer, .. } = *self.settings;
+        let change = |options: &mut TcpOptions| {
+            (options.nodelay, options.quickack) = (nodelay, quickack);
+            (options.receive_buffer, options.send_buffer) = (receive_buffer, send_buffer);
+        };
+        let set = self.host.with_hub(self.now, |hub, out| hub.set_tcp_options(socket, change, out));
+        set.map_err(|errno| format!("{errno:?}"))
+    }
+
+    fn write(&mut self, bytes: usize, errno: Option<&str>) -> Result<(), String> {
+        let socket = self.current()?;
+        let data = WRITTEN.bytes(self.written, bytes);
+        match self.host.send(self.now, socket, &data) {
+            Ok(taken) if taken == bytes && errno.is_none() => {
+                self.written += taken as u64;
+                Ok(())
+            }
+            Ok(taken) => Err(format!("{taken} bytes were taken")),
+            Err(got) => expect_errno(Err(got), errno),
+        }
+    }
+
+    /// One call must get exactly so much, or this errno.
+    fn read(&mut self, expected: &Result<usize, String>) -> Result<(), String> {
+        let socket = self.current()?;
+        let wanted = expected.as_ref().map_or(1, |bytes| (*bytes).max(1));
+        let mut buffer = vec![0; wanted];
+        match (self.host.recv(self.now, socket, &mut buffer), expected) {
+            (Ok(got), Ok(bytes)) if got == *bytes => {
+                READ.check(self.read, &buffer[..got]).map_err(|wrong| wrong.to_string())?;
+                self.read += got as u64;
+                Ok(())
+            }
+            (Ok(got), _) => Err(format!("{got} bytes were read")),
+            (Err(errno), Err(expected)) => expect_errno(Err(errno), Some(expected)),
+            (Err(errno), Ok(_)) => Err(format!("{errno:?}")),
+        }
+    }
+
+    fn state(&self, expected: &str) -> Result<(), String> {
+        let connections = self.host.connections();
+        let current = connections.iter().find(|c| c.remote.port() == self.flow);
+        let got = current.map_or("CLOSED", |connection| connection.state.name());
+        if got == expected { Ok(()) } else { Err(format!("the state is {got}")) }
+    }
+}
+
+/// `None` expects success.
+fn expect_errno(result: Result<(), Errno>, expected: Option<&str>) -> Result<(), String> {
+    match (result, expected) {
+        (Ok(()), None) => Ok(()),
+        (Err(errno), Some(name)) if errno.name() == name => Ok(()),
+        (Ok(()), Some(name)) => Err(format!("succeeded, E{name} was expected")),
+        (Err(errno), _) => Err(format!("{errno:?}")),
+    }
+}

@@ -1,0 +1,123 @@
+//! Reads scripts. See the head of [`super`] for the language.
+
+use core::str::FromStr;
+
+use layer::Duration;
+
+use super::segment::SegmentText;
+use super::{Action, Call, Line, Script, ScriptError, Settings, When};
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Script, ScriptError> {
+    let mut script =
+        Script { name: name.to_owned(), settings: Settings::default(), lines: Vec::new() };
+    for (index, raw) in text.lines().enumerate() {
+        let line = raw.split('#').next().unwrap_or_default().trim();
+        let taken = match line.strip_prefix("set ") {
+            _ if line.is_empty() => Ok(()),
+            Some(_) if !script.lines.is_empty() => Err("settings come first".to_owned()),
+            Some(setting) => script.settings.take(setting),
+            None => parse_line(index + 1, line).map(|line| script.lines.push(line)),
+        };
+        taken.map_err(|what| ScriptError {
+            name: name.to_owned(),
+            line: index + 1,
+            text: raw.to_owned(),
+            what,
+            trace: Vec::new(),
+        })?;
+    }
+    Ok(script)
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mtu: 1500,
+            nodelay: false,
+            quickack: false,
+            receive_buffer: None,
+            send_buffer: None,
+            tolerance: Duration::from_millis(1),
+        }
+    }
+}
+
+impl Settings {
+    fn take(&mut self, text: &str) -> Result<(), String> {
+        match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["mtu", bytes] => self.mtu = number(bytes)?,
+            ["nodelay"] => self.nodelay = true,
+            ["quickack"] => self.quickack = true,
+            ["receive_buffer", bytes] => self.receive_buffer = Some(number(bytes)?),
+            ["send_buffer", bytes] => self.send_buffer = Some(number(bytes)?),
+            ["tolerance", seconds] => self.tolerance = span(seconds)?,
+            _ => return Err(format!("no such setting: {text:?}")),
+        }
+        Ok(())
+    }
+}
+
+fn parse_line(number: usize, text: &str) -> Result<Line, String> {
+    let (when, what) = text.split_once(char::is_whitespace).ok_or("a line is: time, action")?;
+    let when = match when.strip_prefix('+') {
+        Some(later) => When::After(span(later)?),
+        None if when == "*" => When::Whenever,
+        None => When::At(span(when)?),
+    };
+    let what = what.trim();
+    let action = if let Some(segment) = what.strip_prefix('<') {
+        Action::Inject(SegmentText::parse(segment.trim())?)
+    } else if let Some(segment) = what.strip_prefix('>') {
+        Action::Expect(SegmentText::parse(segment.trim())?)
+    } else {
+        Action::Call(parse_call(what)?)
+    };
+    if when == When::Whenever && !matches!(action, Action::Expect(_)) {
+        return Err("'*' is a time only for what the host sends".to_owned());
+    }
+    Ok(Line { number, text: text.to_owned(), when, action })
+}
+
+fn parse_call(text: &str) -> Result<Call, String> {
+    let errno = |word: &str| {
+        let name = word.strip_prefix('E').filter(|name| name.chars().all(char::is_alphanumeric));
+        name.map(str::to_owned).ok_or_else(|| format!("no errno: {word:?}"))
+    };
+    Ok(match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["listen", port] => Call::Listen(number(port)?),
+        ["connect", port] => Call::Connect(number(port)?),
+        ["connected"] => Call::Connected(None),
+        ["connected", word] => Call::Connected(Some(errno(word)?)),
+        ["accept"] => Call::Accept,
+        ["write", bytes] => Call::Write(number(bytes)?, None),
+        ["write", bytes, word] => Call::Write(number(bytes)?, Some(errno(word)?)),
+        ["read", word] => match number(word) {
+            Ok(bytes) => Call::Read(Ok(bytes)),
+            Err(_) => Call::Read(Err(errno(word)?)),
+        },
+        ["shutdown"] => Call::Shutdown,
+        ["close"] => Call::Close,
+        ["abort"] => Call::Abort,
+        ["state", name] => Call::State((*name).to_owned()),
+        ["quiet"] => Call::Quiet,
+        ["flow", port] => Call::Flow(number(port)?),
+        ["again"] => Call::Again,
+        _ => return Err(format!("no such call: {text:?}")),
+    })
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("no number, or too large: {text:?}"))
+}
+
+/// Seconds, to the nanosecond.
+fn span(text: &str) -> Result<Duration, String> {
+    let bad = || format!("no time in seconds: {text:?}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+        return Err(bad());
+    }
+    let nanos: u32 = format!("{fraction:0<9}").parse().map_err(|_| bad())?;
+    Ok(Duration::new(whole.parse().map_err(|_| bad())?, nanos))
+}
