@@ -1,16 +1,230 @@
 //! `cargo xtask bench`: bulk throughput and round trips beside the kernel's own stack.
 //!
-//! Only the command line stands here so far.
+//! One table out of one run: every row in every round, so that a busy minute of the machine falls
+//! on all; each row a median, a range and a ratio to the kernel over veth, measured by the same
+//! load generator (`bench/load.rs`) in namespaces made here. What makes such figures wrong, and
+//! what is done about it:
+//!
+//! - BBR as the machine's default congestion control: CUBIC is set and read back on each socket.
+//! - Two ends on one CPU or on two differ tenfold in round trips: both are pinned and told apart.
+//! - Others use the machine: told for every row, and their rounds left out where possible.
+//! - A TAP drops what its queue of 1000 packets does not hold: segments sent again are told.
 
-/// What to measure.
+use std::fs;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::install;
+use crate::netns::case::Pipeline;
+use crate::netns::{namespace, wait};
+use outcome::Outcome;
+use peer::Standing;
+use plan::{Peer, Row, Setup};
+
+mod build;
+mod chart;
+mod cpu;
+pub(crate) mod load;
+mod outcome;
+mod peer;
+mod plan;
+mod round;
+mod stats;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+/// What to measure and how long.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench --quick                        all rows once, a second each
+  cargo xtask bench --filter bulk --filter inline  bulk rows of stackd inline, and the kernel's
+  cargo xtask bench --rounds 9 --json bench.json --svg bench.svg
+  cargo xtask bench --list                         names of all rows")]
 pub(crate) struct Args {
-    /// Measure only the rows whose name contains this text
-    pub(crate) filter: Option<String>,
+    /// Measure only rows whose name contains this text (repeatable: all of them), and the
+    /// kernel's row beside them
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Seconds of each measurement
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    seconds: f64,
+    /// Rounds over all rows
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// One round of one second
+    #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
+    quick: bool,
+    /// Largest IP packet of the devices, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1500)]
+    mtu: u32,
+    /// Give TAPs a queue of this many packets, instead of the 1000 they are made with
+    #[arg(long, value_name = "PACKETS")]
+    txqueuelen: Option<u32>,
+    /// Priority of all measured processes
+    #[arg(long, value_name = "N", default_value_t = -16, allow_negative_numbers = true)]
+    nice: i32,
+    /// Measure a program too: on TAP t0 it is 10.9.0.2 and serves TCP 7, 9, 19 as stackd does;
+    /// `{offload}` in its command becomes on or off
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = other_program)]
+    also: Vec<Peer>,
+    /// Write everything, single samples included, to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a bar chart to a file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// List the rows and measure none
+    #[arg(long)]
+    list: bool,
 }
 
-/// Measures and prints the table.
+/// What all measurements of a run share.
+struct Common {
+    /// This program, which is the load generator too.
+    own: PathBuf,
+    stackd: PathBuf,
+    /// CPUs to use, by number.
+    cpus: Vec<usize>,
+    seconds: f64,
+    rounds: usize,
+    nice: i32,
+    txqueuelen: Option<u32>,
+    /// The machine in a line.
+    machine: String,
+}
+
+impl Common {
+    /// Seconds before each measurement in which nothing is measured: windows open meanwhile.
+    fn warm_up(&self) -> f64 {
+        (self.seconds / 4.0).clamp(0.25, 1.0)
+    }
+}
+
+/// Measures and prints the table; fails when a row could not be measured.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let Args { filter } = args;
-    anyhow::bail!("bench is not built yet ({filter:?})")
+    let mut peers = vec![Peer::Kernel];
+    peers.extend([Pipeline::Inline, Pipeline::Stages, Pipeline::Layers].map(Peer::Stackd));
+    peers.extend(args.also.iter().cloned());
+    let rows = plan::rows(&peers, args.mtu, &args.filter, cpu::allowed()?.len());
+    ensure!(!rows.is_empty(), "no row is named like that; --list lists them");
+    if args.list {
+        rows.iter().for_each(|row| println!("{}", row.name()));
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("network namespaces need root here: run as root, or with sudo");
+    }
+    for (program, package) in
+        [("ip", "iproute2"), ("setpriv", "util-linux"), ("ethtool", "ethtool")]
+    {
+        ensure!(install::has(program), "no '{program}' here: apt-get install {package}");
+    }
+    let common = common(&args, &rows)?;
+    wait::listen_for_stop()?;
+    namespace::sweep()?;
+    let outcomes = run_all(&rows, &common);
+    let groups = outcome::groups(&outcomes);
+    print!("{}{}", table::preamble(&common), table::text(&groups));
+    if let Some(path) = &args.json {
+        let json = format!("{:#}\n", table::json(&common, &groups));
+        fs::write(path, json).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.svg {
+        let svg = chart::svg(&common.machine, &groups);
+        fs::write(path, svg).with_context(|| path.display().to_string())?;
+    }
+    ensure!(!wait::stopped(), "interrupted");
+    let failed: usize = outcomes.iter().map(|outcome| outcome.failures.len()).sum();
+    ensure!(failed == 0, "{failed} measurements failed");
+    Ok(())
+}
+
+fn common(args: &Args, rows: &[Row]) -> anyhow::Result<Common> {
+    let needs_stackd = rows.iter().any(|row| matches!(row.setup.peer, Peer::Stackd(_)));
+    let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
+    ensure!(rounds > 0, "--rounds must be 1 or more");
+    ensure!((0.1..=600.0).contains(&seconds), "--seconds must be 0.1 to 600");
+    Ok(Common {
+        own: std::env::current_exe()?,
+        stackd: if needs_stackd { build::stackd()? } else { PathBuf::new() },
+        cpus: cpu::allowed()?,
+        seconds,
+        rounds,
+        nice: args.nice,
+        txqueuelen: args.txqueuelen,
+        machine: machine(),
+    })
+}
+
+/// All rounds over all rows. A stack stands for its own rows of a round only, so that none
+/// disturbs another.
+fn run_all(rows: &[Row], common: &Common) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = rows.iter().cloned().map(Outcome::new).collect();
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::new((rows.len() * common.rounds) as u64),
+        false => ProgressBar::hidden(),
+    };
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} left  {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    for _ in 0..common.rounds {
+        for setup in plan::setups(rows) {
+            if wait::stopped() {
+                break;
+            }
+            run_setup(&setup, &mut outcomes, common, &bar);
+        }
+    }
+    bar.finish_and_clear();
+    outcomes
+}
+
+/// One stack through its rows, once.
+fn run_setup(setup: &Setup, outcomes: &mut [Outcome], common: &Common, bar: &ProgressBar) {
+    let mut standing = Standing::start(setup, common);
+    let mut rows = outcomes.iter_mut().filter(|outcome| outcome.row.setup == *setup).peekable();
+    while let Some(outcome) = rows.next() {
+        bar.set_message(outcome.row.name());
+        let sample = match &mut standing {
+            Ok(standing) => round::measure(outcome.row.measure, standing, common),
+            Err(error) => Err(anyhow::anyhow!("{error:#}")),
+        };
+        if wait::stopped() {
+            return;
+        }
+        match sample {
+            Ok(sample) => outcome.samples.push(sample),
+            Err(error) => outcome.failures.push(format!("{error:#}")),
+        }
+        bar.inc(1);
+        if rows.peek().is_none()
+            && let Ok(standing) = std::mem::replace(&mut standing, Err(anyhow::anyhow!("stopped")))
+            && let Err(error) = standing.stop(setup)
+        {
+            outcome.failures.push(format!("at its end: {error:#}"));
+        }
+    }
+}
+
+/// The machine in a line: its CPU and its kernel.
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown CPU", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{model}, Linux {}", release.trim())
+}
+
+/// Reads `NAME=COMMAND`.
+fn other_program(text: &str) -> Result<Peer, String> {
+    let (name, command) = text.split_once('=').ok_or("it looks like NAME=COMMAND")?;
+    let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    if name.is_empty() || command.is_empty() {
+        return Err("it looks like NAME=COMMAND".to_owned());
+    }
+    Ok(Peer::Program { name: name.to_owned(), command })
 }

@@ -30,6 +30,7 @@ mod workspace;
   cargo xtask tidy               only the house rules (seconds)
   cargo xtask spec --write       renew specs/SCOREBOARD.md after editing specs/*.toml
   cargo xtask netns-test ping    only the cases against the Linux stack named like 'ping'
+  cargo xtask bench --quick      a first look at the speed, beside the kernel's (a minute)
   cargo xtask sim --seed 7       one simulated world again, the same to the last packet"
 )]
 enum Task {
@@ -45,6 +46,9 @@ enum Task {
     Bench(bench::Args),
     /// Run seeded worlds of simulated hosts over faulty wires
     Sim(sim::Args),
+    /// Be one end of a measurement of bench
+    #[command(hide = true)]
+    BenchLoad(bench::load::Args),
     /// Run one of the programs that the cases of netns-test use
     #[command(hide = true)]
     Helper(netns::helper::Args),
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Task::NetnsTest(args) => netns::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Sim(args) => sim::run(args),
+        Task::BenchLoad(args) => bench::load::run(args),
         Task::Helper(args) => netns::helper::run(args),
     };
     match outcome {
