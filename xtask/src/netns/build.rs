@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use crate::workspace;
 
 /// Crates whose examples are run as cases.
-pub(super) const WITH_EXAMPLES: [&str; 6] = ["link", "arp", "ip", "udp", "tcp", "socket"];
+const WITH_EXAMPLES: [&str; 7] = ["link", "arp", "ip", "udp", "tcp", "socket", "stackd"];
 
 /// Paths of stackd and of the folder of examples. `STACKD_BIN` names a program built elsewhere,
 /// with the examples beside it; nothing is built then.
