@@ -335,9 +335,11 @@ impl Hub {
                 queue.push_back(id);
                 options.clone()
             }
+            // The listener was closed while this came up, or there are too many sockets.
             Ok(_) | Err(_) => {
-                // The listener was closed while this came up, or there are too many sockets.
-                return self.command(Either::A(TcpCommand::Abort { socket: id }), out);
+                self.command(Either::A(TcpCommand::Abort { socket: id }), out);
+                // Its place in the backlog is free again.
+                return self.command(Either::A(TcpCommand::Accepted { listener }), out);
             }
         };
         let phase = Phase::Open(Stream::new(remote));

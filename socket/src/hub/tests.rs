@@ -199,6 +199,18 @@ fn a_connection_for_a_closed_listener_is_aborted() {
 }
 
 #[test]
+fn a_connection_beyond_the_limit_is_aborted_and_leaves_the_backlog() {
+    let mut bench = Bench::new();
+    bench.hub = Hub::new(Config { max_sockets: 1 });
+    let listener = bench.listener();
+    let socket = SocketId::ACCEPTED;
+    bench.tcp(TcpEvent::Incoming { listener, socket, local: local(), remote: remote() });
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Abort { socket }));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Accepted { listener }));
+    assert_eq!(hub!(bench.accept(listener)), Err(Errno::AGAIN));
+}
+
+#[test]
 fn connect_is_in_progress_then_already_then_is_connected() {
     let mut bench = Bench::new();
     let id = bench.socket(Kind::Tcp);
