@@ -16,6 +16,7 @@ pub mod stage;
 pub mod top;
 mod topology;
 pub mod want;
+mod watch;
 pub mod word;
 
 pub use builder::{Builder, StartError, interface_exists};

@@ -23,12 +23,12 @@
 //! thread, and come back to this very stage.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use layer::boundary::BATCH;
 use layer::outlet::ROOM;
-use layer::{Duration, Instant, Layer, Ledger, Out, Outlet, Outs, Reason};
+use layer::{Duration, Instant, Layer, Ledger, Note, Out, Outlet, Outs, Reason};
 use parking_lot::Mutex;
 
 use crate::alarm::Alarm;
@@ -53,6 +53,12 @@ pub trait Turn: Send + Sync {
     fn bind(&self, runner: Weak<dyn Ring>);
 }
 
+/// Somebody who reads what layers state (see [`layer::Note`]).
+pub trait Watch: Send + Sync {
+    /// A stage's layer stated something. Called with no lock held.
+    fn note(&self, stage: &'static str, note: &Note);
+}
+
 /// What a stage is connected to.
 pub struct Ends<L: Layer> {
     /// What comes up from below, if anything does.
@@ -73,6 +79,7 @@ pub struct Stage<L: Layer> {
     mailbox: (Sender<Mail<L>>, Receiver<Mail<L>>),
     alarm: Alarm,
     runner: Bell,
+    watch: OnceLock<Arc<dyn Watch>>,
 }
 
 struct Core<L: Layer> {
@@ -96,6 +103,7 @@ struct After {
     took_below: bool,
     took_above: bool,
     more: bool,
+    notes: Vec<Note>,
 }
 
 /// While an outlet is full, a deadline that is already past cannot be met; the neighbour will ring
@@ -115,8 +123,16 @@ impl<L: Layer> Stage<L> {
             now: Instant::ZERO,
             overflowed: 0,
         };
-        let runner = Bell::default();
-        Self { name, core: Mutex::new(core), ends, mailbox: unbounded(), alarm, runner }
+        let (runner, watch) = (Bell::default(), OnceLock::new());
+        Self { name, core: Mutex::new(core), ends, mailbox: unbounded(), alarm, runner, watch }
+    }
+
+    /// From now on `watch` is told what the layer states. Only the first one is.
+    pub fn watch(&self, watch: Arc<dyn Watch>) {
+        let first = self.watch.set(watch).is_ok();
+        if first {
+            self.core.lock().ledger.listen(true);
+        }
     }
 
     /// Calls into the layer from any thread, polls it, and passes on what came out before
@@ -189,6 +205,9 @@ impl<L: Layer> Stage<L> {
             above.relieve();
         }
         self.alarm.rouse();
+        if let Some(watch) = self.watch.get() {
+            after.notes.iter().for_each(|note| watch.note(self.name, note));
+        }
     }
 }
 
@@ -306,6 +325,7 @@ impl<L: Layer> Core<L> {
             self.ledger.add_drops(Reason::OutletFull, overflowed - self.overflowed);
             self.overflowed = overflowed;
         }
+        after.notes = self.ledger.take_notes();
         let progressed = progressed || after.went_up || after.went_down;
         let blocked = !self.up.is_empty() || !self.down.is_empty();
         let overdue = self.layer.poll_at().is_some_and(|at| at <= now);
@@ -318,12 +338,5 @@ impl<L: Layer> Core<L> {
         let unmet = overdue && !after.more;
         stage.alarm.set(if unmet { Some(now + BLOCKED) } else { self.layer.poll_at() });
         after
-    }
-}
-
-impl<L: Layer> Stage<L> {
-    /// Looks at the stage's own books, between two turns.
-    pub fn with_ledger<R>(&self, look: impl FnOnce(&mut Ledger) -> R) -> R {
-        look(&mut self.core.lock().ledger)
     }
 }

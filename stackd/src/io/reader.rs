@@ -24,7 +24,7 @@ use crate::alarm::Wake;
 use crate::clock::Clock;
 use crate::io::{Books, EventFd};
 use crate::lane::Port;
-use crate::runner::Runner;
+use crate::runner::{Runner, be_punctual};
 
 /// How long a device that is down, or that lies about being readable, is left alone.
 const LEFT_ALONE: Duration = Duration::from_millis(100);
@@ -161,6 +161,7 @@ impl Loop {
     }
 
     fn run(mut self) {
+        be_punctual();
         while !self.stop.load(Ordering::SeqCst) {
             for runner in &self.owned {
                 runner.tend();

@@ -19,9 +19,10 @@ use crate::io::{
 use crate::lane::{Lane, Port, Ring};
 use crate::report::{Inspect, Report};
 use crate::runner::{Owner, Runner};
-use crate::stage::{Ends, Stage};
+use crate::stage::{Ends, Stage, Turn};
 use crate::top::{Entrance, HasHub, News, Top};
 use crate::topology::{Probe, Topology};
+use crate::watch::Log;
 
 /// How long a stage may take to answer a question about itself.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -174,6 +175,10 @@ impl Works {
         L::FromAbove: Send,
         L::ToBelow: Send,
     {
+        // Address conflicts must be heard of; the rest is only of interest to who looks closely.
+        if stage.name().contains("arp") || tracing::enabled!(tracing::Level::DEBUG) {
+            stage.watch(Arc::new(Log));
+        }
         let runner = Runner::new(stage.clone(), self.clock);
         self.runners.push(Arc::clone(&runner));
         let asked = Arc::clone(stage);
@@ -223,7 +228,8 @@ impl Works {
         L::FromAbove: Send,
         L::ToBelow: Send,
     {
-        let stage = Arc::new(Stage::new("stack", layer, ends, Alarm::new(self.event(0))));
+        let stage =
+            Arc::new(Stage::new("link+arp+ip+transports", layer, ends, Alarm::new(self.event(0))));
         let mut owned = vec![self.run(&stage)];
         owned.extend(self.writers.iter().cloned());
         let halves = core::mem::take(&mut self.receivers).into_iter().enumerate();
