@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-mod content;
+pub(super) mod content;
 mod frames;
 pub(super) mod impair;
 mod serve;

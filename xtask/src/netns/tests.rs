@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::case::{Case, Pipeline};
+use super::helper::content::{Check, Content};
 use super::helper::impair::{Faults, corrupt};
 use super::{namespace, run};
 
@@ -98,4 +99,34 @@ fn corruption_flips_one_bit_of_ip_and_none_of_arp() {
     frame[13] = 0x06;
     assert!(!corrupt(&mut frame, 5));
     assert!(!corrupt(&mut frame[..13], 5));
+}
+
+#[test]
+fn the_sources_pattern_is_the_documented_one() {
+    let mut bytes = vec![0; 10_000];
+    Content::Source.fill(1_000_007, &mut bytes);
+    assert!((1_000_007..).zip(&bytes).all(|(at, byte)| at * 31 % 251 == u32::from(*byte)));
+}
+
+#[test]
+fn noise_is_the_same_however_it_is_cut() {
+    let mut whole = vec![0; 1000];
+    Content::Noise(3).fill(0, &mut whole);
+    let mut pieces = vec![0; 1000];
+    for (index, piece) in pieces.chunks_mut(13).enumerate() {
+        Content::Noise(3).fill(index as u64 * 13, piece);
+    }
+    assert_eq!(whole, pieces);
+}
+
+#[test]
+fn the_first_wrong_byte_is_named() {
+    let mut bytes = vec![0; 1000];
+    Content::Source.fill(0, &mut bytes);
+    let mut check = Check::new(Content::Source);
+    check.take(&bytes[..600]).unwrap();
+    bytes[700] ^= 1;
+    let error = check.take(&bytes[600..]).unwrap_err().to_string();
+    assert!(error.starts_with("byte 700 "), "{error}");
+    assert!(Check::new(Content::Source).close(1).is_err());
 }
