@@ -16,6 +16,7 @@
 
 pub mod application;
 pub mod frame;
+pub mod fuzz;
 pub mod impaired;
 pub mod pattern;
 pub mod rng;

@@ -1,0 +1,279 @@
+//! Where hostile frames come from: valid ones of every protocol, from four neighbours, into open and
+//! closed ports and live connections; then [`mutate`](super::mutate) has its way with some.
+
+use std::collections::BTreeMap;
+
+use core::net::Ipv4Addr;
+use layer::boundary::{ethertype, protocol};
+use layer::{ChecksumState, MacAddr, PacketBuf, Segmentation, SegmentationKind};
+
+use super::{HOST, mutate};
+use crate::frame::{self, Address, TcpHeader, ethernet};
+use crate::rng::Rng;
+
+/// Ports that programs use, and some that nobody does.
+const PORTS: [u16; 5] = [7, 80, 9, 4000, 0];
+/// Flows remembered.
+const FLOWS: usize = 64;
+/// Frames of the host remembered, to be quoted and thrown back.
+const HEARD: usize = 32;
+
+/// A live connection as the peer should see it.
+#[derive(Clone, Copy, Debug)]
+struct Flow {
+    peer: Address,
+    peer_port: u16,
+    port: u16,
+    /// The next byte the host waits for, and the next it will send.
+    seq: u32,
+    ack: u32,
+}
+
+/// The generator.
+pub(super) struct Storm {
+    rng: Rng,
+    flows: BTreeMap<(Ipv4Addr, u16, u16), Flow>,
+    heard: Vec<Vec<u8>>,
+    last: Vec<u8>,
+}
+
+impl Storm {
+    pub(super) fn new(seed: u64) -> Self {
+        let rng = Rng::derive(seed, "storm", 0);
+        Self { rng, flows: BTreeMap::new(), heard: Vec::new(), last: Vec::new() }
+    }
+
+    /// The host sent this: its connections are targets now.
+    pub(super) fn heard(&mut self, bytes: Vec<u8>) {
+        self.learn(&bytes);
+        if self.heard.len() < HEARD {
+            self.heard.push(bytes);
+        } else {
+            let at = self.rng.index(HEARD);
+            self.heard[at] = bytes;
+        }
+    }
+
+    fn learn(&mut self, bytes: &[u8]) -> Option<()> {
+        let ip = bytes.get(14..34).filter(|ip| ip[0] == 0x45 && ip[9] == protocol::TCP)?;
+        let tcp = bytes.get(34..54)?;
+        let word = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
+        let long = |at: usize| u32::from(word(at)) << 16 | u32::from(word(at + 2));
+        let flags = tcp[13];
+        let peer_ip = Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]);
+        let mac = MacAddr(core::array::from_fn(|i| bytes[i]));
+        let key = (peer_ip, word(2), word(0));
+        // RST ends it; everything else tells where it stands.
+        if flags & 0x04 != 0 {
+            self.flows.remove(&key);
+            return Some(());
+        }
+        if self.flows.len() >= FLOWS && !self.flows.contains_key(&key) {
+            self.flows.pop_first();
+        }
+        let text = bytes.len() - 34 - usize::from(tcp[12] >> 4) * 4;
+        let control = u32::from(flags & 1) + u32::from(flags >> 1 & 1);
+        let seq = if flags & 0x10 != 0 { long(8) } else { self.rng.draw() as u32 };
+        let ack = long(4).wrapping_add(text as u32 + control);
+        let peer = Address { mac, ip: peer_ip };
+        let flow = Flow { peer, peer_port: key.1, port: key.2, seq, ack };
+        self.flows.insert(key, flow);
+        Some(())
+    }
+
+    /// The next frame.
+    pub(super) fn frame(&mut self) -> PacketBuf {
+        let mut bytes = match self.rng.index(100) {
+            0..12 => self.arp(),
+            12..22 => self.icmp(),
+            22..34 => self.udp(),
+            34..42 => self.syn(),
+            42..86 => self.segment(),
+            86..92 => self.junk(),
+            92..96 => self.last.clone(),
+            _ => self.thrown_back(),
+        };
+        self.last.clone_from(&bytes);
+        match self.rng.index(10) {
+            0..5 => {}
+            5..8 => {
+                mutate::mutate(&mut self.rng, &mut bytes);
+                mutate::fix_checksums(&mut bytes);
+            }
+            _ => mutate::mutate(&mut self.rng, &mut bytes),
+        }
+        let mut packet = PacketBuf::copy_from(&bytes);
+        if self.rng.index(100) == 0 {
+            self.lie(&mut packet);
+        }
+        packet
+    }
+
+    fn neighbour(&mut self) -> Address {
+        let numbers = [1, 3, 4, 5];
+        Address::numbered(*self.rng.pick(&numbers))
+    }
+
+    fn arp(&mut self) -> Vec<u8> {
+        let from = self.neighbour();
+        let target = *self.rng.pick(&[HOST.ip, from.ip, Ipv4Addr::new(10, 0, 0, 77)]);
+        let sender = *self.rng.pick(&[from.ip, from.ip, from.ip, Ipv4Addr::UNSPECIFIED, HOST.ip]);
+        let mut message = arp::Message::request(from.mac, sender, target);
+        if self.rng.index(3) == 0 {
+            message.operation = arp::Operation::Reply;
+            message.target_mac = HOST.mac;
+        }
+        let to = *self.rng.pick(&[HOST.mac, MacAddr::BROADCAST]);
+        ethernet(to, from.mac, ethertype::ARP, &message.to_packet().to_vec())
+    }
+
+    fn icmp(&mut self) -> Vec<u8> {
+        let from = self.neighbour();
+        let size = self.size();
+        let message = if self.rng.index(2) == 0 || self.heard.is_empty() {
+            frame::icmp_echo(8 * (self.rng.index(2) as u8), 1, 1, &vec![0x61; size])
+        } else {
+            let quoted = self.rng.pick(&self.heard).get(14..).unwrap_or_default().to_vec();
+            let kind = *self.rng.pick(&[3, 3, 3, 4, 5, 11, 12]);
+            let (code, rest) = (self.rng.index(16) as u8, self.rng.below(2000) as u32);
+            frame::icmp_error(kind, code, rest, &quoted)
+        };
+        self.packet(from, protocol::ICMP, &message)
+    }
+
+    fn udp(&mut self) -> Vec<u8> {
+        let from = self.neighbour();
+        let (port, own, size) = (*self.rng.pick(&PORTS), *self.rng.pick(&PORTS), self.size());
+        let datagram = frame::udp((from.ip, own), (HOST.ip, port), &vec![0x75; size]);
+        self.packet(from, protocol::UDP, &datagram)
+    }
+
+    fn syn(&mut self) -> Vec<u8> {
+        let from = self.neighbour();
+        let header = TcpHeader {
+            source: 1024 + self.rng.below(64) as u16,
+            destination: *self.rng.pick(&PORTS),
+            seq: self.rng.draw() as u32,
+            flags: *self.rng.pick(&[0x02, 0x02, 0x02, 0x12, 0x03, 0x06, 0xc2]),
+            window: self.rng.draw() as u16,
+            options: self.options(),
+            ..TcpHeader::default()
+        };
+        self.tcp(from, &header, 0)
+    }
+
+    /// A segment for a live connection, or nearly.
+    fn segment(&mut self) -> Vec<u8> {
+        let at = self.rng.index(self.flows.len());
+        let Some(&flow) = self.flows.values().nth(at) else { return self.syn() };
+        let flags =
+            [0x10, 0x10, 0x10, 0x18, 0x18, 0x18, 0x11, 0x12, 0x02, 0x04, 0x14, 0x38, 0, 0xff];
+        let near = [0, 0, 0, 0, 1, 100, 1460, 30_000, 70_000, u32::MAX, u32::MAX - 1000, 1 << 31];
+        let header = TcpHeader {
+            source: flow.peer_port,
+            destination: flow.port,
+            seq: flow.seq.wrapping_add(*self.rng.pick(&near)),
+            ack: flow.ack.wrapping_add(*self.rng.pick(&near)),
+            flags: *self.rng.pick(&flags),
+            window: *self.rng.pick(&[0, 1, 100, 1460, 8192, 65_535, 65_535, 65_535]),
+            urgent: (self.rng.index(8) == 0).then(|| self.rng.draw() as u16).unwrap_or_default(),
+            options: if self.rng.index(4) == 0 { self.options() } else { Vec::new() },
+        };
+        let size = if self.rng.index(3) == 0 { 0 } else { self.size() };
+        self.tcp(flow.peer, &header, size)
+    }
+
+    fn tcp(&mut self, from: Address, header: &TcpHeader, size: usize) -> Vec<u8> {
+        let segment = frame::tcp(from.ip, HOST.ip, header, &vec![0x74; size]);
+        self.packet(from, protocol::TCP, &segment)
+    }
+
+    fn options(&mut self) -> Vec<u8> {
+        let known: [&[u8]; 9] = [
+            &[2, 4, 5, 180],
+            &[2, 4, 0, 1],
+            &[3, 3, 7],
+            &[3, 3, 255],
+            &[4, 2],
+            &[8, 10, 0, 0, 0, 1, 0, 0, 0, 0],
+            &[5, 10, 0, 0, 0, 1, 0, 0, 1, 0],
+            &[1],
+            &[254, 0],
+        ];
+        let mut options = Vec::new();
+        for _ in 0..self.rng.index(6) {
+            options.extend(*self.rng.pick(&known));
+        }
+        options
+    }
+
+    /// An IPv4 packet to the host, sometimes as a fragment, to a group, or with options.
+    fn packet(&mut self, from: Address, protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let id = self.rng.below(8) as u16;
+        let mut frame = from.packet(&HOST, protocol, id, payload);
+        match self.rng.index(40) {
+            0..4 => {
+                // Small offsets and few identifications, so that fragments meet.
+                let more = (self.rng.index(2) as u16) << 13;
+                let field = more | self.rng.below(64) as u16;
+                frame[20..22].copy_from_slice(&field.to_be_bytes());
+            }
+            4 => {
+                let special = [[255; 4], [10, 0, 0, 255], [224, 0, 0, 1], [127, 0, 0, 1], [0; 4]];
+                let group: [u8; 4] = *self.rng.pick(&special);
+                frame[30..34].copy_from_slice(&group);
+                frame[..6].copy_from_slice(&MacAddr::BROADCAST.0);
+            }
+            5 => frame[22] = self.rng.index(3) as u8,
+            _ => return frame,
+        }
+        mutate::fix_checksums(&mut frame);
+        frame
+    }
+
+    fn junk(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; self.rng.index(200)];
+        self.rng.fill(&mut bytes);
+        if self.rng.index(2) == 0 && bytes.len() >= 14 {
+            bytes[..6].copy_from_slice(&HOST.mac.0);
+            let kind = *self.rng.pick(&[ethertype::ARP, ethertype::IPV4, ethertype::IPV6]);
+            bytes[12..14].copy_from_slice(&kind.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// What the host sent, with its addresses exchanged.
+    fn thrown_back(&mut self) -> Vec<u8> {
+        if self.heard.is_empty() {
+            return self.junk();
+        }
+        let mut frame = self.rng.pick(&self.heard).clone();
+        let (to, from) = frame.split_at_mut(6);
+        to.swap_with_slice(&mut from[..6]);
+        if let Some(addresses) = frame.get_mut(26..34) {
+            let (source, destination) = addresses.split_at_mut(4);
+            source.swap_with_slice(destination);
+        }
+        frame
+    }
+
+    fn size(&mut self) -> usize {
+        let bound = *self.rng.pick(&[2, 64, 600, 1473]);
+        self.rng.index(bound)
+    }
+
+    /// Offload metadata as no honest device would write it.
+    fn lie(&mut self, packet: &mut PacketBuf) {
+        let (start, field) = (self.rng.below(2000) as u16, self.rng.below(40) as u16);
+        let states = [
+            ChecksumState::Verified,
+            ChecksumState::Partial { start, field },
+            ChecksumState::Complete,
+        ];
+        packet.offload_mut().checksum = *self.rng.pick(&states);
+        let kinds = [SegmentationKind::TcpV4, SegmentationKind::Udp, SegmentationKind::TcpV6];
+        let (kind, size) = (*self.rng.pick(&kinds), self.rng.below(3000) as u16);
+        let cut = Segmentation { kind, size, ecn: self.rng.index(2) == 0 };
+        packet.offload_mut().segmentation = (self.rng.index(2) == 0).then_some(cut);
+    }
+}
