@@ -111,17 +111,24 @@ fn strict_free(lab: &mut Lab) -> anyhow::Result<()> {
     ping(lab, "", 3)
 }
 
-/// Somebody announces our address: reported, and defended by an announcement of our own.
+/// Somebody announces an address that we have announced ourselves: reported, and defended.
 fn defends(lab: &mut Lab) -> anyhow::Result<()> {
     lab.start(&format!("--mac {MAC}"))?;
-    ping(lab, "", 1)?;
-    let mut dump = listen(lab, "t0", &format!("arp and ether src {MAC}"))?;
+    let dump = listen(lab, "t0", &format!("arp and ether src {MAC}"))?;
+    let announced = format!("Request who-has {STACK} tell {STACK}");
+    let announcements = |count| {
+        wait::until(&format!("announcement {count}"), MOMENT, || {
+            Ok((dump.stdout().matches(&announced).count() >= count).then_some(()))
+        })
+    };
+    // RFC 5227 2.3: two announcements, and the address is ours.
+    announcements(2)?;
     lab.run(&format!("ip address add {STACK}/32 dev t0"))?.ok()?;
     lab.run(&format!("arping -U -c 1 -I t0 {STACK}"))?;
     lab.run(&format!("ip address del {STACK}/32 dev t0"))?.ok()?;
     lab.stack()?.process.wait_for("conflict", MOMENT)?;
-    // RFC 5227 2.4 (b): one announcement, sender and target the address in question.
-    dump.wait_for(STACK, MOMENT)?;
+    // RFC 5227 2.4 (b): one announcement more.
+    announcements(3)?;
     lab.run("ip neighbour flush all")?.ok()?;
     ping(lab, "", 2)
 }

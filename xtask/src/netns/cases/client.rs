@@ -1,9 +1,9 @@
-//! TCP opened by the stack to servers of the kernel.
+//! TCP opened by the stack, in an example program that embeds it, to servers of the kernel.
 
 use super::{Case, HOST, Lab};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("client/transfer", transfer).stackd_only().core(),
+    Case::new("client/transfer", transfer).stackd_only(),
     Case::new("client/refused", refused).stackd_only(),
 ];
 
@@ -11,7 +11,7 @@ fn transfer(lab: &mut Lab) -> anyhow::Result<()> {
     let program = lab.example("transfer")?.display().to_string();
     let mut server = lab.start_helper("serve")?;
     server.wait_until_ready(super::MOMENT)?;
-    let bytes = lab.megabytes(100, 1000).to_string();
+    let bytes = lab.megabytes(100, 400).to_string();
     for kind in ["echo", "source", "discard"] {
         let words = [&program, "--to", HOST, "--kind", kind, "--bytes", &bytes];
         lab.run_words(&words)?.ok()?;
