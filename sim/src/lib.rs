@@ -17,6 +17,7 @@
 pub mod application;
 pub mod frame;
 pub mod fuzz;
+pub mod goodput;
 pub mod impaired;
 pub mod pattern;
 pub mod rng;

@@ -176,7 +176,7 @@ impl Storm {
             ack: flow.ack.wrapping_add(*self.rng.pick(&near)),
             flags: *self.rng.pick(&flags),
             window: *self.rng.pick(&[0, 1, 100, 1460, 8192, 65_535, 65_535, 65_535]),
-            urgent: (self.rng.index(8) == 0).then(|| self.rng.draw() as u16).unwrap_or_default(),
+            urgent: *self.rng.pick(&[0, 0, 0, 0, 0, 0, 1, 65_535]),
             options: if self.rng.index(4) == 0 { self.options() } else { Vec::new() },
         };
         let size = if self.rng.index(3) == 0 { 0 } else { self.size() };
