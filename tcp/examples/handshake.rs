@@ -4,7 +4,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use layer::boundary::{
-    BoundAddress, Cast, Datagram, IpIn, IpOut, Path, Route, SocketId, TcpCommand, TcpEvent,
+    BoundAddress, Cast, Datagram, IpIn, IpOut, Path, Route, Send, SocketId, TcpCommand, TcpEvent,
     TcpOptions, protocol,
 };
 use layer::outlet::Driver;
@@ -28,46 +28,36 @@ fn main() {
     command(&mut server, TcpCommand::Bind { socket, local, reuse_address, reuse_port });
     command(&mut server, TcpCommand::Listen { socket, backlog: 1, options: options() });
     command(&mut client, TcpCommand::Connect { socket, remote: address, options: options() });
-    run(&mut client, &mut server);
+    while step(&mut client, &mut server) | step(&mut server, &mut client) {}
     command(&mut client, TcpCommand::Send { socket, data: "hello".into() });
     command(&mut client, TcpCommand::Shutdown { socket });
-    run(&mut client, &mut server);
+    while step(&mut client, &mut server) | step(&mut server, &mut client) {}
     let socket = SocketId::ACCEPTED;
     command(&mut server, TcpCommand::Consumed { socket, bytes: 5 });
     command(&mut server, TcpCommand::Close { socket });
-    run(&mut client, &mut server);
+    while step(&mut client, &mut server) | step(&mut server, &mut client) {}
 }
 
 fn command((_, _, tcp, driver): &mut Host, command: TcpCommand) {
     tcp.send(NOW, command, &mut driver.out());
 }
 
-fn run(a: &mut Host, b: &mut Host) {
-    while step(a, b) | step(b, a) {}
-}
-
-/// Moves what `from` has put out; true if there was anything.
-fn step(from: &mut Host, to: &mut Host) -> bool {
-    let (name, address, tcp, driver) = from;
+/// Polls `from` and carries what it puts out; true if there was anything.
+fn step((name, address, tcp, driver): &mut Host, to: &mut Host) -> bool {
     tcp.poll(NOW, &mut driver.out());
     driver.up.drain().for_each(|event| println!("{:>24} {name} learns {event:?}", ""));
     let down: Vec<IpOut> = driver.down.drain().collect();
     let busy = !down.is_empty();
-    let (interface, source, mtu) = (InterfaceId(0), *address, 1500);
     for item in down {
         match item {
             IpOut::Lookup { token, destination, .. } => {
-                let route = Ok(Route { interface, source, mtu, cast: Cast::Unicast });
+                let (interface, source, cast) = (InterfaceId(0), *address, Cast::Unicast);
+                let route = Ok(Route { interface, source, mtu: 1500, cast });
                 let path = Path { token, protocol: protocol::TCP, destination, route };
                 tcp.receive(NOW, IpIn::Path(path), &mut driver.out());
             }
             IpOut::Datagram(send) => {
-                let (destination, mut packet) = (send.destination, send.packet);
-                // There is no wire here on which a bit could flip.
-                packet.offload_mut().checksum = ChecksumState::Verified;
-                let (cast, protocol, ttl, tos, header_len) = (Cast::Unicast, 6, 64, 0, 0);
-                #[rustfmt::skip]
-                let datagram = Datagram { interface, source, destination, cast, protocol, ttl, tos, mtu, header_len, packet };
+                let datagram = carried(*address, send);
                 let s = Segment::read(datagram.clone()).expect("what we send we can read");
                 println!("{name} > [{:?}] seq {} ack {} len {}", s.flags, s.seq, s.ack, s.len());
                 to.2.receive(NOW, IpIn::Datagram(datagram), &mut to.3.out());
@@ -76,4 +66,13 @@ fn step(from: &mut Host, to: &mut Host) -> bool {
         }
     }
     busy
+}
+
+/// What IP would hand up at the other end. There is no wire here on which a bit could flip.
+fn carried(source: IpAddr, Send { destination, protocol, mut packet, .. }: Send) -> Datagram {
+    packet.offload_mut().checksum = ChecksumState::Verified;
+    let (interface, cast, ttl, tos) = (InterfaceId(0), Cast::Unicast, 64, 0);
+    let (mtu, header_len) = (1500, 0);
+
+    Datagram { interface, source, destination, cast, protocol, ttl, tos, mtu, header_len, packet }
 }

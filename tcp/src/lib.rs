@@ -15,8 +15,8 @@
 //! Read `seq.rs`, `segment.rs`, `conn/state.rs` and `conn/arrives.rs` first: they are RFC 9293 3.4,
 //! 3.1, 3.3.2 and 3.10.7.4 in code.
 //!
-//! Not here yet, with rooms kept free: SACK and RACK (`send/`), timestamps (`recv/`), CUBIC (`cc/`),
-//! SYN cookies (beside `listen.rs`), path MTU (`send/`).
+//! Not here yet, with rooms kept free: CUBIC (`cc/`), ECN and pacing (`send/`), keep-alive,
+//! SYN cookies (beside `listen.rs`), path MTU (`send/`), urgent data other than in line.
 
 mod cc;
 mod config;

@@ -44,6 +44,14 @@ stats! {
     fast_retrans = "TcpExtTCPFastRetrans",
     /// Loss recoveries entered by duplicate acknowledgements.
     reno_recovery = "TcpExtTCPRenoRecovery",
+    /// Loss recoveries entered with SACK.
+    sack_recovery = "TcpExtTCPSackRecovery",
+    /// Reductions taken back because nothing was lost.
+    undo = "TcpExtTCPFullUndo",
+    /// Tail loss probes sent.
+    loss_probes = "TcpExtTCPLossProbes",
+    /// Losses that a tail loss probe repaired.
+    loss_probe_recovery = "TcpExtTCPLossProbeRecovery",
     /// Segments kept out of order.
     ofo_queue = "TcpExtTCPOFOQueue",
     /// Delayed acknowledgements sent by timer.

@@ -11,6 +11,10 @@ pub struct Timers {
     pub retransmit: Option<Instant>,
     /// Probe a closed window, or override silly-window avoidance (RFC 9293 3.8.6.1).
     pub persist: Option<Instant>,
+    /// What was sent before something that arrived is lost by then (RFC 8985 6.3).
+    pub reorder: Option<Instant>,
+    /// Probe the tail (RFC 8985 7.2).
+    pub probe: Option<Instant>,
     /// Acknowledge what is owed (RFC 9293 3.8.6.3).
     pub delayed_ack: Option<Instant>,
     /// A closed socket waited long enough in FIN-WAIT-2.
@@ -20,8 +24,10 @@ pub struct Timers {
 impl Timers {
     /// The earliest of them.
     pub fn next(&self) -> Option<Instant> {
-        let Self { retransmit, persist, delayed_ack, fin_wait_2 } = *self;
-        [retransmit, persist, delayed_ack, fin_wait_2].into_iter().fold(None, earliest)
+        let Self { retransmit, persist, reorder, probe, delayed_ack, fin_wait_2 } = *self;
+        [retransmit, persist, reorder, probe, delayed_ack, fin_wait_2]
+            .into_iter()
+            .fold(None, earliest)
     }
 }
 

@@ -28,6 +28,9 @@ pub trait Congestion: core::fmt::Debug {
     /// The retransmission timer expired with `flight` bytes outstanding; `first` in a row.
     fn timeout(&mut self, flight: u32, first: bool);
 
+    /// A reduction was for nothing (RFC 4015): back to what was before.
+    fn restore(&mut self, cwnd: u32, ssthresh: u32);
+
     /// Nothing was sent for a retransmission timeout (RFC 5681 4.1).
     fn idle(&mut self);
 }

@@ -79,6 +79,11 @@ impl Congestion for Reno {
         self.acked = 0;
     }
 
+    fn restore(&mut self, cwnd: u32, ssthresh: u32) {
+        self.cwnd = self.cwnd.max(cwnd);
+        self.ssthresh = self.ssthresh.max(ssthresh);
+    }
+
     fn idle(&mut self) {
         // RFC 5681 4.1: the restart window is the initial one, if that is smaller.
         self.cwnd = self.cwnd.min(self.initial);

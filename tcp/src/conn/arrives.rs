@@ -1,14 +1,13 @@
 //! SEGMENT ARRIVES for synchronized connections (RFC 9293 3.10.7.4): eight steps in the RFC's
 //! order, one function each. The third, security, does not exist any more in practice.
 
+use layer::Reason;
 use layer::boundary::{CloseReason, SocketError, TcpState};
-use layer::{Note, Reason};
 
 use crate::conn::state::Event;
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::recv::Text;
 use crate::segment::{Flags, Segment};
-use crate::send::recovery::Advice;
 
 /// Whether the next step is taken.
 enum Step<T> {
@@ -208,10 +207,8 @@ impl Open {
         if self.snd.window.size() == 0 {
             self.snd.retries = 0;
         }
-        if ack.after(una) {
+        if una.at_or_before(ack) {
             self.take_acknowledgement(ends, io, &segment);
-        } else if ack == una {
-            self.take_duplicate(ends, io, &segment);
         }
         self.take_window(&segment);
         if self.snd.fin_acknowledged() {
@@ -222,69 +219,6 @@ impl Open {
             }
         }
         Step::Next(segment)
-    }
-
-    /// SND.UNA < SEG.ACK =< SND.NXT.
-    fn take_acknowledgement(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
-        let (flight, mss) = (self.snd.flight(), self.snd.mss);
-        let limited = flight.saturating_mul(2) >= self.cc.cwnd();
-        let freed = self.snd.acknowledge(segment.ack);
-        self.bytes_acked += u64::from(freed);
-        self.tell.room = self.tell.room.saturating_add(freed);
-        let echoed = segment.options.timestamps.zip(self.rcv.stamps);
-        let stamped = echoed.and_then(|(theirs, ours)| ours.round_trip(theirs.echo, io.now));
-        self.snd.rtt.acknowledged(segment.ack, io.now, stamped, io.config);
-        match self.snd.recovery.advanced(segment.ack, freed, mss) {
-            Advice::ResendNext => self.resend_once = true,
-            Advice::Leave => {
-                self.cc.recovered(self.snd.flight());
-                let socket = ends.id;
-                io.out.note(|| Note::TcpRecovery { socket, entered: false });
-            }
-            Advice::Nothing | Advice::Enter => self.cc.acknowledged(freed, limited),
-        }
-        // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data acknowledged restarts it.
-        self.timers.retransmit =
-            (self.snd.flight() > 0).then(|| io.now + self.snd.rtt.rto(io.config));
-    }
-
-    /// SEG.ACK = SND.UNA: maybe a sign of loss (RFC 5681 2, "duplicate acknowledgment").
-    fn take_duplicate(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
-        let same_window = u64::from(segment.window) << self.snd.window.scale()
-            == u64::from(self.snd.window.size());
-        let duplicate = segment.is_empty() && self.snd.flight() > 0 && same_window;
-        // While a closed window is probed, every answer looks like one.
-        if !duplicate || self.snd.window.size() == 0 {
-            return;
-        }
-        match self.snd.recovery.duplicate(self.snd.una, self.snd.nxt, self.snd.mss) {
-            Advice::Enter => {
-                io.stats.fast_retrans += 1;
-                io.stats.reno_recovery += 1;
-                self.cc.loss(self.snd.flight());
-                self.resend_once = true;
-                let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
-                io.out.note(|| Note::TcpRecovery { socket, entered: true });
-                io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
-            }
-            Advice::Nothing | Advice::ResendNext | Advice::Leave => {}
-        }
-    }
-
-    fn take_window(&mut self, segment: &Segment) {
-        if segment.ack.before(self.snd.una) {
-            return;
-        }
-        let was_closed = self.snd.window.size() == 0;
-        self.snd.window.update(segment.window, segment.seq, segment.ack);
-        if was_closed && self.snd.window.size() > 0 {
-            self.timers.persist = None;
-            self.snd.persist.reset();
-            // What was sent into the closed window as a probe was probably thrown away.
-            if self.snd.flight() > 0 {
-                self.snd.resend = Some(self.snd.una);
-            }
-        }
     }
 
     /// Urgent data is delivered in line; the pointer moves nothing (RFC 9293 3.8.5, RFC 6093).

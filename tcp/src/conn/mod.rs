@@ -1,9 +1,11 @@
 //! One connection, in the shape its state needs: [`Opening`], [`Open`], [`TimeWait`], or the little
 //! that is left to tell the hub when it is [`Over`].
 
+pub mod acks;
 pub mod arrives;
 pub mod closing;
 pub mod guard;
+pub mod losses;
 pub mod opening;
 pub mod output;
 pub mod state;
@@ -130,8 +132,8 @@ pub struct Open {
     pub orphan: bool,
     /// When the last challenge ACK left (RFC 5961 7).
     pub challenged: Option<Instant>,
-    /// One segment at SND.UNA is to be sent again.
-    pub resend_once: bool,
+    /// One lost segment is to be sent again whatever the window says.
+    pub force_one: bool,
     /// Segments received.
     pub segs_in: u64,
     /// Segments sent.

@@ -345,7 +345,7 @@ impl Opening {
             },
             orphan: false,
             challenged: None,
-            resend_once: false,
+            force_one: false,
             segs_in: 1,
             segs_out: 1,
             bytes_acked: 0,
@@ -353,7 +353,8 @@ impl Opening {
         open.tell.room = open.send_capacity(io.config);
         open.rcv.stamps = stamps;
         // RFC 2018 2: only if both sides agreed.
-        open.rcv.sack = (io.config.sack && peer.options.sack_permitted).then(SackReport::default);
+        open.snd.sack = io.config.sack && peer.options.sack_permitted;
+        open.rcv.sack = open.snd.sack.then(SackReport::default);
         open.enter(state::Event::SynAcknowledged, ends, io);
         if self.shutdown {
             open.snd.fin = Fin::Queued;

@@ -78,6 +78,7 @@ impl Open {
         let sent_all = self.resend(ends, io) && self.send_new(ends, io);
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
         self.arm_persist(io);
+        self.arm_probe(io);
         match self.rcv.ack.at_end_of_batch() {
             Due::Now => self.send_ack(ends, io),
             Due::Later => {
@@ -89,31 +90,41 @@ impl Open {
         sent_all
     }
 
-    /// Sends again what recovery asked for. False if the outlet is full.
-    fn resend(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
-        if self.resend_once {
-            if io.out.down.room() == 0 {
-                return false;
-            }
-            self.resend_once = false;
-            self.resend_at(ends, io, self.snd.una, self.snd.mss, false);
-            self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
+    /// Bytes that may be in the network now.
+    fn window_now(&self) -> u32 {
+        match self.snd.prr {
+            Some((_, window)) => window,
+            None => self.cc.cwnd().saturating_add(self.snd.recovery.inflation()),
         }
-        while let Some(at) = self.snd.resend {
-            // RFC 6298 5.4 and RFC 5681: going back, within the congestion window; RFC 9293 3.8.6
-            // SHLD-16: within the peer's window, but always the first segment.
-            let out = at.since(self.snd.una);
-            let window = self.cc.cwnd().min(self.snd.window.size().max(self.snd.mss));
-            if out + self.snd.mss > window && out > 0 {
+    }
+
+    /// Sends lost ranges again, first ones first (RFC 6675 5), within the congestion window and,
+    /// but for the very first segment, within the peer's (RFC 9293 3.8.6 SHLD-16). False if the
+    /// outlet is full.
+    fn resend(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        while let Some(range) = self.snd.board.first_lost() {
+            // A lost piece is resent at the granularity of segments, never as a super-segment.
+            let len = range.end.since(range.start).min(self.snd.mss);
+            let past_edge = range.start.since(self.snd.una) + len > self.snd.window.size();
+            if past_edge && range.start != self.snd.una {
+                break;
+            }
+            if !self.force_one && self.snd.board.pipe() + len > self.window_now() {
                 break;
             }
             if io.out.down.room() == 0 {
                 return false;
             }
-            let sent = self.resend_at(ends, io, at, self.snd.mss, true);
-            let next = at.plus(sent.max(1));
-            self.snd.resend = next.before(self.snd.nxt).then_some(next);
-            self.timers.retransmit.get_or_insert(io.now + self.snd.rtt.rto(io.config));
+            let timeout = self.snd.recovery.phase() == Phase::Loss;
+            if self.resend_at(ends, io, range.start, self.snd.mss, timeout) == 0 {
+                break;
+            }
+            // RFC 6298 5.1: it runs; a forced resend restarts the timer.
+            let rto = io.now + self.snd.rtt.rto(io.config);
+            if core::mem::take(&mut self.force_one) {
+                self.timers.retransmit = Some(rto);
+            }
+            self.timers.retransmit.get_or_insert(rto);
         }
         true
     }
@@ -129,19 +140,31 @@ impl Open {
     ) -> u32 {
         let bytes = self.resend_size(at, len);
         let fin = matches!(self.snd.fin, Fin::Sent(fin) if fin == at.plus(bytes));
-        if bytes == 0 && !fin {
+        let space = bytes + u32::from(fin);
+        if space == 0 {
             return 0;
         }
-        self.snd.rtt.resent();
         self.snd.retransmits += 1;
         io.stats.retrans_segs += 1;
         // `emit` counts it as sent; resends are not (RFC 4022 tcpOutSegs).
         io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
         let (socket, seq) = (ends.id, at.0);
         io.out.note(|| Note::TcpRetransmit { socket, seq, bytes, timeout });
-        self.snd.nxt = self.snd.nxt.max(at.plus(bytes));
+        let (end, nxt) = (at.plus(space), self.snd.nxt);
+        self.snd.board.resent(at, end.min(nxt), io.now);
+        if end.after(nxt) {
+            self.snd.board.sent(nxt, end, io.now);
+            self.snd.nxt = end;
+        }
+        let stamp = self.stamp(io);
+        if let Some(undo) = &mut self.snd.undo {
+            undo.resent(space, stamp);
+        }
+        if let Some((prr, _)) = &mut self.snd.prr {
+            prr.sent(space);
+        }
         self.send_text(ends, io, at, bytes, fin);
-        bytes + u32::from(fin)
+        space
     }
 
     /// Bytes to resend from `at`, at most `len`. A small piece (a probe's octet, an old write)
@@ -155,7 +178,7 @@ impl Open {
     /// Sends what was never sent, as far as windows, silly-window avoidance and Nagle allow.
     /// False if the outlet is full.
     fn send_new(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
-        if self.snd.resend.is_some() {
+        if self.snd.board.lost_bytes() > 0 {
             return true;
         }
         self.forget_idle_window(io);
@@ -168,9 +191,13 @@ impl Open {
             if fin {
                 self.snd.fin = Fin::Sent(at.plus(bytes));
             }
+            self.snd.board.sent(at, self.snd.nxt, io.now);
+            if let Some((prr, _)) = &mut self.snd.prr {
+                prr.sent(bytes + u32::from(fin));
+            }
             self.send_text(ends, io, at, bytes, fin);
-            self.snd.rtt.sent(self.snd.nxt, io.now);
             self.snd.last_sent = Some(io.now);
+            self.timers.probe = None;
             self.timers.persist = None;
             // RFC 6298 5.1: sending starts the timer if it does not run.
             self.timers.retransmit.get_or_insert(io.now + self.snd.rtt.rto(io.config));
@@ -190,9 +217,9 @@ impl Open {
 
     /// Bytes of text for the next new segment, and whether FIN goes with it.
     fn next_new(&self) -> Option<(u32, bool)> {
-        let cwnd = self.cc.cwnd().saturating_add(self.snd.recovery.inflation());
         let unsent = self.snd.unsent();
-        let usable = self.snd.window.usable(self.snd.una, self.snd.nxt, cwnd);
+        let allowed = self.window_now().saturating_sub(self.snd.board.pipe());
+        let usable = self.snd.window.usable(self.snd.una, self.snd.nxt).min(allowed);
         let bytes = self.segment_size(unsent, unsent.min(usable));
         let fin = self.snd.fin == Fin::Queued && bytes == unsent;
         // A FIN alone needs no window: it takes no buffer.
@@ -255,8 +282,8 @@ impl Open {
         let closed = self.snd.window.size() == 0;
         let waiting = self.snd.unsent() > 0;
         if closed && (waiting || self.snd.flight() > 0) {
-            // The probe byte, once sent, is covered by this timer and not by the other.
-            self.timers.retransmit = None;
+            // The probe byte, once sent, is covered by this timer and not by the others.
+            (self.timers.retransmit, self.timers.probe) = (None, None);
         } else if !(waiting && self.snd.flight() == 0) {
             self.timers.persist = None;
             self.snd.persist.reset();
@@ -282,28 +309,33 @@ impl Open {
         if fired(&mut self.timers.retransmit, io.now) && self.snd.flight() > 0 {
             return self.retransmission_timeout(ends, io);
         }
+        if fired(&mut self.timers.reorder, io.now) {
+            self.find_losses(ends, io, self.snd.board.pipe());
+        }
+        if fired(&mut self.timers.probe, io.now) && self.snd.flight() > 0 {
+            self.probe_tail(ends, io);
+        }
         Fate::Stay
     }
 
-    fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
-        io.stats.timeouts += 1;
-        // RFC 9293 3.8.3 MUST-20: after R2 the connection is closed.
-        if self.snd.retries >= io.config.retries {
-            io.stats.abort_on_timeout += 1;
-            return Fate::failed(SocketError::TimedOut);
+    /// RFC 8985 7: one segment, new if there is one and the peer's window has room, else the
+    /// last one again.
+    fn probe_tail(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let at = self.snd.nxt;
+        let usable = self.snd.window.usable(self.snd.una, at);
+        let new = self.snd.unsent().min(usable).min(self.snd.mss);
+        io.stats.loss_probes += 1;
+        if new > 0 {
+            self.snd.nxt = at.plus(new);
+            self.snd.board.sent(at, self.snd.nxt, io.now);
+            self.send_text(ends, io, at, new, false);
+        } else if let Some(last) = self.snd.board.last_open() {
+            let len = last.end.since(last.start).min(self.snd.mss);
+            self.resend_at(ends, io, last.end.minus(len), len, false);
         }
-        let first = self.snd.retries == 0;
-        self.snd.retries += 1;
-        let flight = self.snd.flight();
-        self.cc.timeout(flight, first && self.snd.recovery.phase() != Phase::Loss);
-        self.snd.recovery.timeout(self.snd.nxt);
-        self.snd.rtt.resent();
-        self.snd.rtt.back_off();
-        self.snd.resend = Some(self.snd.una);
-        self.resend_once = false;
-        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
-        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
-        Fate::Stay
+        self.snd.probe = Some((self.snd.nxt, new == 0));
+        // RFC 8985 7: the retransmission timer starts again from the probe.
+        self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
     }
 
     /// The persist timer expired: one octet past the window, or what silly-window avoidance held.
@@ -324,10 +356,11 @@ impl Open {
         let at = self.snd.nxt;
         // RFC 9293 3.8.6.2.1 (4): the override timeout sends what fits; RFC 9293 3.8.6.1 MUST-36:
         // at least one octet, whatever the window says.
-        let usable = self.snd.window.usable(self.snd.una, at, self.cc.cwnd());
+        let usable = self.snd.window.usable(self.snd.una, at);
         let bytes = self.snd.unsent().min(usable.clamp(1, self.snd.mss));
         if bytes > 0 {
             self.snd.nxt = at.plus(bytes);
+            self.snd.board.sent(at, self.snd.nxt, io.now);
             self.snd.last_sent = Some(io.now);
             self.send_text(ends, io, at, bytes, false);
             if usable > 0 {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Pieces lie within the window, in order, and never overlap: what is there already wins, so a byte
-//! that was acknowledged by position can not change later. Their number is bounded, which bounds the
-//! work of one segment; the window bounds their bytes.
+//! that was acknowledged by position can not change later. Their number is bounded, which bounds
+//! the work of one segment; the window bounds their bytes.
 
 use std::collections::VecDeque;
 
@@ -45,7 +45,7 @@ pub enum Kept {
 }
 
 impl Reassembly {
-    /// Keeps what of `bytes` (at `seq`, all of it beyond RCV.NXT) is new, in at most `limit` pieces.
+    /// Keeps what of `bytes` (at `seq`, all of it beyond RCV.NXT) is new; `limit` pieces at most.
     pub fn insert(&mut self, mut seq: Seq, mut bytes: PacketBuf, limit: usize) -> Kept {
         // The usual case: after everything that is there.
         let mut at = self.pieces.len();

@@ -61,7 +61,7 @@ impl ReceiveWindow {
         let known = self.offered(nxt);
         let gain = self.free().saturating_sub(known);
         let capacity = self.capacity.min(self.expressible());
-        // RFC 9293 3.8.6.2.2 MUST-39: not for less than the lesser of half the buffer and a segment.
+        // RFC 9293 3.8.6.2.2 MUST-39: not for less than half the buffer or a segment.
         if gain < (capacity / 2).min(mss) {
             return false;
         }

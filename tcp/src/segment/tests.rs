@@ -61,7 +61,7 @@ proptest! {
         text in proptest::collection::vec(any::<u8>(), 0..100),
     ) {
         let (a, b) = if v6 {
-            (IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1]), IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 2]))
+            (IpAddr::from([1, 0, 0, 0, 0, 0, 0, 1]), IpAddr::from([2, 0, 0, 0, 0, 0, 0, 2]))
         } else {
             (IpAddr::from([10, 9, 0, 1]), IpAddr::from([10, 9, 0, 2]))
         };

@@ -1,17 +1,25 @@
 //! The sending half of a connection: SND.UNA, SND.NXT, SND.WND, and what waits to be sent.
 //!
-//! Rooms kept for later files: scoreboard, RACK, PRR, undo, ECN, pacing, path MTU.
+//! Rooms kept for later files: ECN, pacing, path MTU.
 
 pub mod buffer;
 pub mod persist;
+pub mod prr;
+pub mod rack;
 pub mod recovery;
 pub mod rtt;
+pub mod scoreboard;
+pub mod undo;
 pub mod window;
 
 use buffer::SendBuffer;
 use persist::Persist;
+use prr::Prr;
+use rack::Rack;
 use recovery::Recovery;
 use rtt::RttEstimator;
+use scoreboard::Scoreboard;
+use undo::Undo;
 use window::SendWindow;
 
 use layer::Instant;
@@ -44,12 +52,22 @@ pub struct Sender {
     pub buffer: SendBuffer,
     /// Our FIN.
     pub fin: Fin,
-    /// Next number to be sent again, while going back after a loss.
-    pub resend: Option<Seq>,
     /// Round-trip time.
     pub rtt: RttEstimator,
-    /// Loss recovery.
+    /// What is out, and what is known of it.
+    pub board: Scoreboard,
+    /// Where the sender stands between losses.
     pub recovery: Recovery,
+    /// Loss by time; used where both sides agreed on SACK.
+    pub rack: Rack,
+    /// Both sides agreed on SACK.
+    pub sack: bool,
+    /// The pace of the present recovery, and the window it allows (with SACK).
+    pub prr: Option<(Prr, u32)>,
+    /// How to take back the last reduction.
+    pub undo: Option<Undo>,
+    /// A tail loss probe is out: its end, and whether it was a resend (RFC 8985 7.3).
+    pub probe: Option<(Seq, bool)>,
     /// Window probes.
     pub persist: Persist,
     /// Timeouts since the peer last acknowledged something.
@@ -73,9 +91,14 @@ impl Sender {
             mss,
             buffer: SendBuffer::default(),
             fin: Fin::No,
-            resend: None,
             rtt,
+            board: Scoreboard::default(),
             recovery: Recovery::new(iss),
+            rack: Rack::default(),
+            sack: false,
+            prr: None,
+            undo: None,
+            probe: None,
             persist: Persist::default(),
             retries: 0,
             last_sent: None,
@@ -120,10 +143,6 @@ impl Sender {
         self.una = ack;
         self.retries = 0;
         self.confirmed = true;
-        if let Some(next) = self.resend {
-            let next = next.max(ack);
-            self.resend = next.before(self.nxt).then_some(next);
-        }
         u32::try_from(freed).unwrap_or(u32::MAX)
     }
 }

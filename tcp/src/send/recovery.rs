@@ -1,7 +1,7 @@
-//! Loss recovery without SACK: fast retransmit and NewReno (RFC 5681 3.2, RFC 6582), limited
-//! transmit (RFC 3042), and going back after a timeout (RFC 6298 5.4).
+//! Where the sender stands between losses, and recovery without SACK: fast retransmit and NewReno
+//! (RFC 5681 3.2, RFC 6582), limited transmit (RFC 3042).
 //!
-//! SACK, RACK, PRR and undo get files of their own beside this one.
+//! With SACK, `rack.rs` says what is lost and `prr.rs` how fast to send; this keeps the phase.
 
 use crate::seq::Seq;
 
@@ -109,6 +109,31 @@ impl Recovery {
             }
             Phase::Loss => Advice::Nothing,
         }
+    }
+
+    /// With SACK: something was found lost. False if a recovery is under way already.
+    pub fn enter(&mut self, nxt: Seq) -> bool {
+        if self.phase != Phase::Open {
+            return false;
+        }
+        self.phase = Phase::Recovery;
+        self.recover = nxt;
+        true
+    }
+
+    /// With SACK: everything before `una` is acknowledged. The phase that this ends, if it does.
+    pub fn reached(&mut self, una: Seq) -> Option<Phase> {
+        if self.phase == Phase::Open || una.before(self.recover) {
+            return None;
+        }
+        Some(core::mem::replace(&mut self.phase, Phase::Open))
+    }
+
+    /// The reduction was for nothing: as if it had never been.
+    pub fn cancel(&mut self) {
+        self.phase = Phase::Open;
+        self.duplicates = 0;
+        self.inflation = 0;
     }
 
     /// The retransmission timer expired.

@@ -1,9 +1,8 @@
 //! Round-trip time and the retransmission timeout (RFC 6298).
 
-use layer::{Duration, Instant};
+use layer::Duration;
 
 use crate::config::Config;
-use crate::seq::Seq;
 
 /// RFC 6298 2: K.
 const K: u32 = 4;
@@ -19,10 +18,6 @@ pub struct RttEstimator {
     rto: Duration,
     /// Timeouts in a row: the back-off.
     backoff: u32,
-    /// The one segment being timed: its end, and when it left.
-    timing: Option<(Seq, Instant)>,
-    /// Something was resent since the last sample: only timestamps can tell which one is answered.
-    ambiguous: bool,
 }
 
 impl RttEstimator {
@@ -33,36 +28,19 @@ impl RttEstimator {
         } else {
             config.rto_initial
         };
-        Self { srtt: None, rttvar: Duration::ZERO, rto, backoff: 0, timing: None, ambiguous: false }
+        Self { srtt: None, rttvar: Duration::ZERO, rto, backoff: 0 }
     }
 
-    /// A new segment ending at `end` leaves: time it, unless one is being timed.
-    pub fn sent(&mut self, end: Seq, now: Instant) {
-        self.timing.get_or_insert((end, now));
-    }
-
-    /// Something was resent: RFC 6298 3 (Karn): what is being timed may be answered ambiguously.
-    pub fn resent(&mut self) {
-        self.timing = None;
-        self.ambiguous = true;
-    }
-
-    /// Everything before `una` is acknowledged; `stamped` is the round trip by timestamps.
+    /// New data was acknowledged; `rtt` is the round trip of something that left only once
+    /// (RFC 6298 3, Karn), `stamped` the one by timestamps.
     pub fn acknowledged(
         &mut self,
-        una: Seq,
-        now: Instant,
+        rtt: Option<Duration>,
         stamped: Option<Duration>,
         config: &Config,
     ) {
-        if let Some((end, sent)) = self.timing
-            && end.at_or_before(una)
-        {
-            self.timing = None;
-            self.ambiguous = false;
-            self.sample(now.since(sent), config);
-        } else if let Some(rtt) = stamped.filter(|_| self.ambiguous) {
-            // Good to 1 ms only, so it serves where our own timing cannot.
+        // Timestamps are good to 1 ms only, so they serve where our own timing cannot.
+        if let Some(rtt) = rtt.or(stamped) {
             self.sample(rtt, config);
         }
         // RFC 6298 5.3 with Linux's reading: new data acknowledged ends the back-off.
@@ -142,20 +120,17 @@ mod tests {
         assert_eq!(rtt.rto(&config), config.rto_max);
     }
 
+    // test: RFC 6298 3
     #[test]
-    fn a_resent_segment_gives_no_sample() {
-        let config = config();
+    fn what_left_twice_gives_a_sample_only_by_timestamps() {
+        let (config, ms) = (config(), Duration::from_millis);
         let mut rtt = RttEstimator::new(&config, false);
-        rtt.sent(Seq(10), Instant::ZERO);
-        rtt.resent();
-        rtt.acknowledged(Seq(10), Instant::from_secs(1), None, &config);
+        rtt.acknowledged(None, None, &config);
         assert_eq!(rtt.srtt(), None);
-        rtt.sent(Seq(20), Instant::from_secs(1));
-        rtt.sent(Seq(30), Instant::from_secs(2));
-        rtt.acknowledged(Seq(15), Instant::from_secs(3), None, &config);
-        assert_eq!(rtt.srtt(), None);
-        rtt.acknowledged(Seq(20), Instant::from_secs(4), None, &config);
-        assert_eq!(rtt.srtt(), Some(Duration::from_secs(3)));
+        rtt.acknowledged(None, Some(ms(30)), &config);
+        assert_eq!(rtt.srtt(), Some(ms(30)));
+        rtt.acknowledged(Some(ms(38)), Some(ms(99)), &config);
+        assert_eq!(rtt.srtt(), Some(ms(31)), "our own timing goes first");
     }
 
     #[test]

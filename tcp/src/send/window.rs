@@ -49,10 +49,10 @@ impl SendWindow {
         changed
     }
 
-    /// Usable window (RFC 9293 3.8.6.2.1): what may still be sent past `nxt`, within `cwnd` bytes
-    /// from `una`. A window that shrank below what is in flight counts as 0 (MUST-34).
-    pub fn usable(&self, una: Seq, nxt: Seq, cwnd: u32) -> u32 {
-        self.size.min(cwnd).saturating_sub(nxt.since(una))
+    /// Usable window (RFC 9293 3.8.6.2.1): what may still be sent past `nxt`. A window that shrank
+    /// below what is in flight counts as 0 (MUST-34).
+    pub fn usable(&self, una: Seq, nxt: Seq) -> u32 {
+        self.size.saturating_sub(nxt.since(una))
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
         let mut window = SendWindow::new(65_535, 0, Seq(1), Seq(1));
         assert_eq!(window.size(), 65_535);
         window.update(0x8000, Seq(2), Seq(1));
-        assert_eq!(window.usable(Seq(0), Seq(0), u32::MAX), 32_768);
+        assert_eq!(window.usable(Seq(0), Seq(0)), 32_768);
     }
 
     #[test]
@@ -84,6 +84,6 @@ mod tests {
     fn a_shrunken_window_is_zero_not_negative() {
         let mut window = SendWindow::new(5000, 0, Seq(1), Seq(1));
         window.update(100, Seq(2), Seq(1));
-        assert_eq!(window.usable(Seq(0), Seq(4000), 10_000), 0);
+        assert_eq!(window.usable(Seq(0), Seq(4000)), 0);
     }
 }

@@ -1,0 +1,140 @@
+//! Losses: finding them, paying for them, and taking the payment back when there was none
+//! (RFC 8985, RFC 9937, RFC 3522, RFC 4015).
+
+use layer::Note;
+use layer::boundary::SocketError;
+
+use crate::conn::{Ends, Fate, Io, Open};
+use crate::segment::Segment;
+use crate::send::prr::Prr;
+use crate::send::rack::Rack;
+use crate::send::recovery::Phase;
+use crate::send::undo::Undo;
+
+impl Open {
+    /// RFC 8985 6: looks for losses, arms the timer for what is only late so far, and
+    /// enters recovery at the first one. Returns the bytes newly lost.
+    pub fn find_losses(&mut self, ends: &Ends, io: &mut Io<'_, '_>, flight: u32) -> u32 {
+        let recovering = self.snd.recovery.phase() != Phase::Open;
+        let srtt = self.snd.rtt.srtt().unwrap_or_default();
+        let (board, mss) = (&mut self.snd.board, self.snd.mss);
+        let (lost, again) = self.snd.rack.detect(board, io.now, srtt, recovering, mss);
+        self.timers.reorder = again;
+        if lost > 0 && self.snd.recovery.enter(self.snd.nxt) {
+            io.stats.sack_recovery += 1;
+            self.reduce(ends, io, flight);
+            let prr = Prr::new(flight);
+            // RFC 9937 5: the first resend is not held back.
+            self.snd.prr = Some((prr, self.snd.board.pipe() + self.snd.mss));
+        }
+        lost
+    }
+
+    /// Cuts the window for a loss with `flight` bytes outstanding, and remembers what it was.
+    pub fn reduce(&mut self, ends: &Ends, io: &mut Io<'_, '_>, flight: u32) {
+        self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
+        self.cc.loss(flight);
+        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+        io.stats.fast_retrans += 1;
+        io.out.note(|| Note::TcpRecovery { socket, entered: true });
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+    }
+
+    /// Takes the last reduction back if the segment shows that nothing was lost.
+    pub fn try_undo(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: &Segment,
+        advanced: bool,
+        needless: u32,
+    ) -> bool {
+        let Some(undo) = &mut self.snd.undo else { return false };
+        let echo = segment.options.timestamps.filter(|_| advanced && self.rcv.stamps.is_some());
+        let late = echo.is_some_and(|stamps| undo.is_answer_to_original(stamps.echo));
+        let spurious = late || (needless > 0 && undo.needless(needless));
+        if !spurious {
+            if self.snd.recovery.phase() == Phase::Open && needless == 0 && advanced {
+                // The recovery is over and new data flows: only D-SACK could still tell, and it
+                // comes within a round trip.
+                let past = self.snd.board.iter().all(|range| !range.resent);
+                if past && self.snd.flight() == 0 {
+                    self.snd.undo = None;
+                }
+            }
+            return false;
+        }
+        let (cwnd, ssthresh) = (undo.cwnd, undo.ssthresh);
+        // RFC 4015's response: as if the reduction had never been.
+        self.snd.undo = None;
+        self.snd.prr = None;
+        self.snd.recovery.cancel();
+        self.snd.board.unmark();
+        self.cc.restore(cwnd, ssthresh);
+        self.timers.reorder = None;
+        self.force_one = false;
+        io.stats.undo += 1;
+        let socket = ends.id;
+        io.out.note(|| Note::TcpRecovery { socket, entered: false });
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+        true
+    }
+
+    /// RFC 6298 5.4 to 5.6: the retransmission timer expired.
+    pub fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
+        io.stats.timeouts += 1;
+        // RFC 9293 3.8.3 MUST-20: after R2 the connection is closed.
+        if self.snd.retries >= io.config.retries {
+            io.stats.abort_on_timeout += 1;
+            return Fate::failed(SocketError::TimedOut);
+        }
+        let fresh = self.snd.retries == 0 && self.snd.recovery.phase() != Phase::Loss;
+        if fresh {
+            self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
+        }
+        self.snd.retries += 1;
+        self.cc.timeout(self.snd.flight(), fresh);
+        self.snd.recovery.timeout(self.snd.nxt);
+        self.snd.board.timeout();
+        self.snd.rtt.back_off();
+        (self.snd.prr, self.snd.probe) = (None, None);
+        (self.timers.reorder, self.timers.probe) = (None, None);
+        self.force_one = true;
+        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+        Fate::Stay
+    }
+
+    /// RFC 8985 7: while all goes well, the tail is probed before the timer would expire.
+    pub fn arm_probe(&mut self, io: &Io<'_, '_>) {
+        let flight = self.snd.flight();
+        let quiet = self.snd.recovery.phase() == Phase::Open
+            && self.snd.board.sacked_bytes() == 0
+            && self.snd.board.lost_bytes() == 0
+            && self.snd.probe.is_none();
+        let Some(expires) = self.timers.retransmit.filter(|_| self.snd.sack && quiet && flight > 0)
+        else {
+            self.timers.probe = None;
+            return;
+        };
+        let lone = flight <= self.snd.mss;
+        let at = io.now + Rack::probe_timeout(self.snd.rtt.srtt(), lone);
+        if at < expires {
+            self.timers.probe.get_or_insert(at);
+        }
+    }
+
+    /// RFC 8985 7: the probe is answered. If it was a resend and not a needless one, it filled
+    /// a hole that nobody would have noticed: that was a loss.
+    pub fn judge_probe(&mut self, io: &mut Io<'_, '_>, needless: bool) {
+        let Some((end, resend)) = self.snd.probe else { return };
+        if self.snd.una.before(end) {
+            return;
+        }
+        self.snd.probe = None;
+        if resend && !needless {
+            io.stats.loss_probe_recovery += 1;
+            self.cc.loss(self.snd.flight().max(self.snd.mss));
+        }
+    }
+}
