@@ -75,6 +75,12 @@ impl<T> Outlet<T> {
         self.queue.drain(..)
     }
 
+    /// Exchanges the waiting items for those of `queue`, normally none: a whole batch changes hands
+    /// without an item being touched.
+    pub fn swap(&mut self, queue: &mut VecDeque<T>) {
+        core::mem::swap(&mut self.queue, queue);
+    }
+
     /// Sets the capacity, e.g. to the room of the outlet beyond.
     pub fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;

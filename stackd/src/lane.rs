@@ -13,15 +13,16 @@ use std::collections::VecDeque;
 use std::sync::{OnceLock, Weak};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use layer::Outlet;
 use layer::boundary::BATCH;
+use layer::{Instant, Outlet};
 
 use crate::want::Want;
 
 /// Somebody who can be told that there is something to do.
 pub trait Ring: Send + Sync {
-    /// There is something to do. May do it on the spot; never called with a lock held.
-    fn ring(&self);
+    /// There is something to do. May do it on the spot; never called with a lock held. `now` is
+    /// the time, if the caller has looked a moment ago: a chain of stages reads the clock once.
+    fn ring(&self, now: Option<Instant>);
 }
 
 /// Where to ring: filled once when the topology is wired, silent until then and after its end.
@@ -39,9 +40,9 @@ impl Bell {
     }
 
     /// Tells them.
-    pub fn ring(&self) {
+    pub fn ring(&self, now: Option<Instant>) {
         if let Some(who) = self.0.get().and_then(Weak::upgrade) {
-            who.ring();
+            who.ring(now);
         }
     }
 }
@@ -52,8 +53,8 @@ pub trait Port<T>: Send + Sync {
     /// under the sender's lock: never blocks and runs nobody.
     fn offer(&self, outlet: &mut Outlet<T>) -> bool;
 
-    /// The receiver may look. Called after `offer` with no lock held.
-    fn notify(&self);
+    /// The receiver may look. Called after `offer` with no lock held; `now` as for [`Ring`].
+    fn notify(&self, now: Option<Instant>);
 
     /// Whom to ring when there is room again.
     fn bind(&self, producer: Weak<dyn Ring>);
@@ -99,6 +100,10 @@ impl<T> Lane<T> {
     /// Exchanges the caller's emptied batch for the oldest full one. False if there is none.
     pub fn take(&self, batch: &mut VecDeque<T>) -> bool {
         debug_assert!(batch.is_empty(), "items would be lost");
+        // One of a stage's two lanes is mostly empty: looking costs less than trying.
+        if self.full.1.is_empty() {
+            return false;
+        }
         let Ok(next) = self.full.1.try_recv() else { return false };
         let emptied = core::mem::replace(batch, next);
         if emptied.capacity() > 0 {
@@ -109,9 +114,9 @@ impl<T> Lane<T> {
     }
 
     /// After `take`, with no lock held: tells a producer that waits for room.
-    pub fn relieve(&self) {
+    pub fn relieve(&self, now: Option<Instant>) {
         if self.want.answer() {
-            self.producer.ring();
+            self.producer.ring(now);
         }
     }
 
@@ -123,7 +128,7 @@ impl<T> Lane<T> {
         let fresh = || VecDeque::with_capacity(BATCH);
         let mut batch = self.empty.1.try_recv().unwrap_or_else(|_| fresh());
         if outlet.len() <= BATCH {
-            batch.extend(outlet.drain());
+            outlet.swap(&mut batch);
         } else {
             batch.extend(core::iter::from_fn(|| outlet.pop()).take(BATCH));
         }
@@ -154,8 +159,8 @@ impl<T: Send> Port<T> for Lane<T> {
         outlet.len() < before
     }
 
-    fn notify(&self) {
-        self.consumer.ring();
+    fn notify(&self, now: Option<Instant>) {
+        self.consumer.ring(now);
     }
 
     fn bind(&self, producer: Weak<dyn Ring>) {
@@ -168,8 +173,8 @@ impl<T: Send> Port<T> for std::sync::Arc<Lane<T>> {
         (**self).offer(outlet)
     }
 
-    fn notify(&self) {
-        (**self).notify();
+    fn notify(&self, now: Option<Instant>) {
+        (**self).notify(now);
     }
 
     fn bind(&self, producer: Weak<dyn Ring>) {

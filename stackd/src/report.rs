@@ -78,7 +78,9 @@ impl Report {
         let map = |pairs: &[(&'static str, u64)]| -> Value {
             pairs.iter().map(|&(name, n)| (name.to_owned(), Value::from(n))).collect()
         };
-        let held = |&(stage, items, bytes): &(&'static str, usize, usize)| json!({ "stage": stage, "items": items, "bytes": bytes });
+        let held = self.held.iter().map(
+            |&(stage, items, bytes)| json!({ "stage": stage, "items": items, "bytes": bytes }),
+        );
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_s": self.uptime_s,
@@ -91,7 +93,7 @@ impl Report {
             "sockets": self.sockets,
             "counters": map(&self.counters),
             "drops": map(&self.drops),
-            "held": self.held.iter().map(held).collect::<Vec<_>>(),
+            "held": held.collect::<Vec<_>>(),
         })
     }
 }

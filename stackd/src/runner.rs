@@ -1,5 +1,6 @@
 //! Threads for stages: who runs a turn, and the owner's thread that keeps the deadlines.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
@@ -39,11 +40,16 @@ impl Runner {
     /// every wake.
     pub fn tend(&self) {
         if self.baton.swap(false, Ordering::AcqRel) {
-            self.word.resume(self, ROUNDS);
+            self.word.resume(&self.from(None), ROUNDS);
         }
-        if self.work.alarm().take_due(self.clock.now()) {
-            self.ring();
+        let now = self.clock.now();
+        if self.work.alarm().take_due(now) {
+            self.ring(Some(now));
         }
+    }
+
+    fn from(&self, now: Option<Instant>) -> Run<'_> {
+        Run { runner: self, now: Cell::new(now) }
     }
 
     /// The owner is about to sleep: until when, at most?
@@ -64,19 +70,26 @@ impl Runner {
 }
 
 impl Ring for Runner {
-    fn ring(&self) {
-        self.word.deliver(self, ROUNDS);
+    fn ring(&self, now: Option<Instant>) {
+        self.word.deliver(&self.from(now), ROUNDS);
     }
 }
 
-impl Work for Runner {
+/// A run of several turns: the first one may know the time already.
+struct Run<'a> {
+    runner: &'a Runner,
+    now: Cell<Option<Instant>>,
+}
+
+impl Work for Run<'_> {
     fn turn(&self) -> bool {
-        self.work.turn(self.clock.now())
+        let now = self.now.take().unwrap_or_else(|| self.runner.clock.now());
+        self.runner.work.turn(now)
     }
 
     fn hand_over(&self) {
-        self.baton.store(true, Ordering::SeqCst);
-        self.work.alarm().wake();
+        self.runner.baton.store(true, Ordering::SeqCst);
+        self.runner.work.alarm().wake();
     }
 }
 

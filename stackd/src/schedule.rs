@@ -19,7 +19,7 @@ use crate::stage::Turn;
 struct Ready(AtomicBool);
 
 impl Ring for Ready {
-    fn ring(&self) {
+    fn ring(&self, _: Option<Instant>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -98,7 +98,7 @@ impl Schedule {
         let (work, flag) = &self.tasks[choice];
         flag.0.store(false, Ordering::Relaxed);
         if work.turn(now) {
-            flag.ring();
+            flag.ring(None);
         }
         Some(Step { now, stage: work.name() })
     }

@@ -151,9 +151,9 @@ impl<L: Layer> Stage<L> {
         layer.poll(now, &mut out);
         let after = core.conclude(self, now, After::default(), true);
         drop(core);
-        self.tell(&after);
+        self.tell(&after, now);
         if after.more {
-            self.runner.ring();
+            self.runner.ring(Some(now));
         }
         result
     }
@@ -162,7 +162,7 @@ impl<L: Layer> Stage<L> {
     pub fn mail(&self, call: impl FnOnce(&mut L, Instant, &mut Out<'_, L>) + Send + 'static) {
         // The receiver lives as long as the sender: both are ours.
         let _ = self.mailbox.0.send(Box::new(call));
-        self.runner.ring();
+        self.runner.ring(None);
     }
 
     /// Mails a question to the stage. The answer can be waited for.
@@ -191,18 +191,19 @@ impl<L: Layer> Stage<L> {
     }
 
     /// With no lock held: tells the neighbours, who may run on the spot.
-    fn tell(&self, after: &After) {
+    fn tell(&self, after: &After, now: Instant) {
+        let now = Some(now);
         if after.went_up {
-            self.ends.up.notify();
+            self.ends.up.notify(now);
         }
         if after.went_down {
-            self.ends.down.notify();
+            self.ends.down.notify(now);
         }
         if let Some(below) = self.ends.below.as_ref().filter(|_| after.took_below) {
-            below.relieve();
+            below.relieve(now);
         }
         if let Some(above) = self.ends.above.as_ref().filter(|_| after.took_above) {
-            above.relieve();
+            above.relieve(now);
         }
         self.alarm.rouse();
         if let Some(watch) = self.watch.get() {
@@ -228,10 +229,13 @@ where
         let now = core.tick(now);
         let mut after = After::default();
         let mut mailed = false;
-        for mail in self.mailbox.1.try_iter().take(BATCH) {
-            let (layer, mut out) = core.parts();
-            mail(layer, now, &mut out);
-            mailed = true;
+        // Looking whether there is mail costs much less than trying to take some.
+        if !self.mailbox.1.is_empty() {
+            for mail in self.mailbox.1.try_iter().take(BATCH) {
+                let (layer, mut out) = core.parts();
+                mail(layer, now, &mut out);
+                mailed = true;
+            }
         }
         let received = core.take_below(self, now, &mut after);
         let sent = core.take_above(self, now, &mut after);
@@ -240,7 +244,7 @@ where
         layer.poll(now, &mut out);
         let after = core.conclude(self, now, after, mailed || received || sent);
         drop(core);
-        self.tell(&after);
+        self.tell(&after, now);
         after.more
     }
 

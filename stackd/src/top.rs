@@ -82,7 +82,7 @@ impl Port<Ready> for News {
         true
     }
 
-    fn notify(&self) {
+    fn notify(&self, _: Option<Instant>) {
         let news = core::mem::take(&mut *self.waiting.lock());
         for item in news {
             (self.tell)(item);

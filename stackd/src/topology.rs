@@ -133,7 +133,7 @@ impl Topology {
         for _ in 0..self.runners.len() {
             for runner in &self.runners {
                 runner.tend();
-                runner.ring();
+                runner.ring(None);
             }
         }
     }

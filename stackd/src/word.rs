@@ -5,7 +5,7 @@
 //!        +------+ -------------------> +---------+  deliver: returns   +---------------------+
 //!        | Idle |                      | Running | -----------------> | Running + Notified  |
 //!        +------+ <------------------- +---------+ <----------------- +---------------------+
-//!              compare-exchange, fails     ^          before every turn         |
+//!              compare-exchange, fails     ^          before another turn       |
 //!              while NOTIFIED is set       +------------------------------------+
 //! ```
 //!
@@ -14,8 +14,8 @@
 //! 1. Enqueue first, then call [`Word::deliver`]. Whoever moves the word out of Idle runs the
 //!    stage; everybody else leaves a mark and goes on. A delivery made from inside the stage's own
 //!    turn finds Running and returns, so nesting is never deeper than there are stages.
-//! 2. The mark is taken back *before* a turn looks at the queues. What was enqueued after that look
-//!    set the mark again, and the exchange that leaves Running then fails.
+//! 2. The mark is taken back *before* another turn looks at the queues. What is enqueued after
+//!    that look sets the mark again, and the exchange that leaves Running then fails.
 //! 3. Who has run enough rounds gives the word away still Running: its new holder calls
 //!    [`Word::resume`]. Nobody else can get in between.
 //!
@@ -54,7 +54,10 @@ impl Word {
     /// Something was enqueued (or a deadline has come): sees to it that a turn follows. Runs at
     /// most `rounds` turns here, if nobody is running already.
     pub fn deliver(&self, work: &impl Work, rounds: u32) {
-        if self.0.fetch_or(RUNNING | NOTIFIED, Ordering::AcqRel) & RUNNING == 0 {
+        let idle =
+            self.0.compare_exchange(IDLE, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        // Somebody is running: leave the mark, unless they have just stopped.
+        if idle || self.0.fetch_or(RUNNING | NOTIFIED, Ordering::AcqRel) & RUNNING == 0 {
             self.resume(work, rounds);
         }
     }
@@ -62,12 +65,12 @@ impl Word {
     /// Goes on where [`Work::hand_over`] stopped. Only for whom the word was handed to.
     pub fn resume(&self, work: &impl Work, rounds: u32) {
         for _ in 0..rounds {
-            // Rule 2. Acquire: what was enqueued before the mark was set is seen by this turn.
-            self.0.swap(RUNNING, Ordering::AcqRel);
             let more = work.turn();
             if !more && self.leave() {
                 return;
             }
+            // Rule 2. Acquire: what was enqueued before the mark was set is seen by the next turn.
+            self.0.swap(RUNNING, Ordering::AcqRel);
         }
         work.hand_over();
     }

@@ -1,4 +1,5 @@
 //! Every interleaving of the state word, by loom: nothing is stranded, nothing runs twice at once.
+//! With three threads, every one with up to three preemptions: all would take a minute.
 //!
 //! The file under test is compiled here against loom's atomics, so this runs in any `cargo test`.
 //! What it leaves out: the queues themselves, which are crossbeam's and stand here for a mutex
@@ -76,9 +77,15 @@ impl Toy {
     }
 }
 
+fn model_of_three(check: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(check);
+}
+
 #[test]
 fn two_deliverers_and_the_owner_strand_nothing() {
-    loom::model(|| {
+    model_of_three(|| {
         let toy = Arc::new(Toy::default());
         let deliverers: Vec<_> = [1, 2]
             .map(|item| {
@@ -182,7 +189,7 @@ fn delivery_back_into_a_running_stage_returns_and_is_not_lost() {
 
 #[test]
 fn a_word_handed_over_is_carried_on_by_the_owner() {
-    loom::model(|| {
+    model_of_three(|| {
         let toy = Arc::new(Toy::default());
         let deliverers: Vec<_> = [1, 2]
             .map(|item| {

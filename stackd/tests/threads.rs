@@ -110,6 +110,6 @@ fn an_answer_from_an_idle_stage_is_there_at_once() {
     let tower = tower(1, Duration::ZERO);
     let answer = tower.stages[0].ask(|_, now, _| now);
     assert!(answer.recv().is_ok());
-    tower.runners[0].ring();
+    tower.runners[0].ring(None);
     drop(tower.owners);
 }

@@ -181,7 +181,7 @@ impl Loop {
     /// gone (R3): overload is lost in the device's own queue.
     fn deliver(&mut self) {
         if !self.outlet.is_empty() && self.target.offer(&mut self.outlet) {
-            self.target.notify();
+            self.target.notify(None);
         }
     }
 

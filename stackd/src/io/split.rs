@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use layer::boundary::{BATCH, Frame};
-use layer::{Interfaced, Layer, Outlet};
+use layer::{Instant, Interfaced, Layer, Outlet};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
@@ -53,9 +53,9 @@ impl Port<Frame> for ByInterface {
         }
     }
 
-    fn notify(&self) {
+    fn notify(&self, now: Option<Instant>) {
         for lane in &self.lanes {
-            lane.notify();
+            lane.notify(now);
         }
     }
 
@@ -75,7 +75,7 @@ impl<T> Port<T> for Nowhere {
         false
     }
 
-    fn notify(&self) {}
+    fn notify(&self, _: Option<Instant>) {}
 
     fn bind(&self, _: Weak<dyn Ring>) {}
 }
@@ -113,7 +113,7 @@ where
         outlet.len() < before
     }
 
-    fn notify(&self) {}
+    fn notify(&self, _: Option<Instant>) {}
 
     fn bind(&self, _: Weak<dyn Ring>) {}
 }

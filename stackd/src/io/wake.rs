@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use layer::Instant;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::alarm::Wake;
@@ -45,7 +46,7 @@ impl Wake for EventFd {
 }
 
 impl Ring for EventFd {
-    fn ring(&self) {
+    fn ring(&self, _: Option<Instant>) {
         self.wake();
     }
 }

@@ -98,7 +98,7 @@ impl Turn for Writer {
         let left = frames.drain(..).count();
         drop(half);
         self.note(result, left);
-        self.lane.relieve();
+        self.lane.relieve(None);
         self.lane.is_ready()
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use layer::boundary::Frame;
-use layer::{Duration, InterfaceId, Layer};
+use layer::{Duration, Instant, InterfaceId, Layer};
 use link::{Device, Receiver, Transmitter};
 use parking_lot::Mutex;
 use socket::Ready;
@@ -78,8 +78,8 @@ impl<Up: Send + 'static, Down: Send + 'static> Boundary<Up, Down> {
 struct Everybody(Vec<Arc<EventFd>>);
 
 impl Ring for Everybody {
-    fn ring(&self) {
-        self.0.iter().for_each(|event| event.ring());
+    fn ring(&self, now: Option<Instant>) {
+        self.0.iter().for_each(|event| event.ring(now));
     }
 }
 

@@ -72,7 +72,7 @@ impl Source {
             self.next += 1;
         }
         if self.lane.offer(&mut self.outlet) {
-            self.lane.notify();
+            self.lane.notify(None);
         }
     }
 
@@ -104,7 +104,7 @@ impl Sink {
             return false;
         }
         self.taken.extend(self.batch.drain(..));
-        self.lane.relieve();
+        self.lane.relieve(None);
         true
     }
 }
