@@ -32,7 +32,7 @@ impl Rng {
         mix(self.state)
     }
 
-    /// A number below `limit`; 0 if that is 0. The bias is below one in 2^32 for what is asked here.
+    /// A number below `limit`; 0 if that is 0. The bias is below one in 2^32 for limits in use.
     pub fn below(&mut self, limit: u64) -> u64 {
         let wide = u128::from(self.draw()) * u128::from(limit);
         (wide >> 64) as u64

@@ -13,17 +13,17 @@
 //! * > P. 1:1001(1000) ack 1             whenever it comes next
 //! ```
 //!
-//! **Segments**: flags (`S F R P . U E W`, or `-`), `first:end(length)`, then `ack`, `win`, `urg` and
-//! options in `<>`. Numbers count from each side's own initial one. The peer's is just before
+//! **Segments**: flags (`S F R P . U E W`, or `-`), `first:end(length)`, then `ack`, `win`, `urg`
+//! and options in `<>`. Numbers count from each side's own initial one. The peer's is just before
 //! 2^32, so every script crosses the wrap; the host's is learnt from its SYN. The window is the
 //! field on the wire. In what is expected, `*` stands for any number, a window not written is not
 //! looked at, options not written must not be there (`<*>`: any), and padding does not count.
 //! Super-segments are cut before they are shown. Text is a pattern by position, and checked.
 //!
 //! **Calls**: `listen PORT`, `connect PORT`, `connected [ERRNO]`, `accept`, `write N [ERRNO]`,
-//! `read N` (`read 0` is the end), `read ERRNO`, `shutdown`, `close`, `abort`, `state NAME`, `quiet`
-//! (nothing was sent until now), `flow PORT` (segments of another port of the peer from here on),
-//! `again` (the next SYN of the host begins a new connection).
+//! `read N` (`read 0` is the end), `read ERRNO`, `shutdown`, `close`, `abort`, `state NAME`,
+//! `quiet` (nothing was sent until now), `flow PORT` (segments of another port of the peer from
+//! here on), `again` (the next SYN of the host begins a new connection).
 //!
 //! **Settings**: `set mtu N`, `set nodelay`, `set quickack`, `set receive_buffer N`,
 //! `set send_buffer N`, `set tolerance S` (of times, 1 ms if not said).

@@ -261,6 +261,21 @@ impl World {
         }
     }
 
+    /// Calls into a host from outside, between two events.
+    ///
+    /// # Panics
+    ///
+    /// If the station is no host.
+    pub fn with_host<R>(
+        &mut self,
+        host: StationId,
+        call: impl FnOnce(Instant, &mut Host) -> R,
+    ) -> R {
+        self.residents[host.0].touched = true;
+        let now = self.now;
+        call(now, self.computer(host).host_mut())
+    }
+
     /// Runs until all programs are done.
     ///
     /// # Errors
@@ -270,7 +285,7 @@ impl World {
         let start = self.now;
         let done = |world: &Self| world.residents.iter().all(|r| r.station().is_done());
         self.run_until(done)?;
-        let wires = self.wire_stats();
+        let wires = self.stats();
         let (steps, trace) = (self.steps, self.trace);
         Ok(Outcome { took: self.now.since(start), steps, wires, trace })
     }
@@ -393,7 +408,8 @@ impl World {
         });
     }
 
-    fn wire_stats(&self) -> WireStats {
+    /// All wires together.
+    pub fn stats(&self) -> WireStats {
         self.segments.iter().fold(WireStats::default(), |sum, s| sum.plus(s.stats()))
     }
 

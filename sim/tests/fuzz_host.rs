@@ -9,7 +9,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn a_host_survives_a_storm_of_hostile_frames() {
-    let frames = number("SIM_FUZZ_FRAMES", 50_000);
+    let frames = number("SIM_FUZZ_FRAMES", 200_000);
     let first = number("SIM_FUZZ_SEED", 1);
     for seed in first..first + 2 {
         // A panic is shown with what was printed before it.

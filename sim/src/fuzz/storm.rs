@@ -1,5 +1,5 @@
-//! Where hostile frames come from: valid ones of every protocol, from four neighbours, into open and
-//! closed ports and live connections; then [`mutate`](super::mutate) has its way with some.
+//! Where hostile frames come from: valid ones of every protocol, into open and closed ports and
+//! live connections; then [`mutate`](super::mutate) has its way with some.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +27,25 @@ struct Flow {
     /// The next byte the host waits for, and the next it will send.
     seq: u32,
     ack: u32,
+    /// The host has sent a SYN and knows nothing of us.
+    opening: bool,
+}
+
+/// How hostile the storm is for a while. Hostility alone would never let a connection live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    /// Peers that know TCP, and mostly stick to it: buffers fill and much is in flight.
+    Gentle,
+    /// Everything, as said above.
+    Hostile,
+    /// Strangers by the hundred: tables fill.
+    Crowded,
 }
 
 /// The generator.
 pub(super) struct Storm {
     rng: Rng,
+    mood: Mood,
     flows: BTreeMap<(Ipv4Addr, u16, u16), Flow>,
     heard: Vec<Vec<u8>>,
     last: Vec<u8>,
@@ -40,7 +54,8 @@ pub(super) struct Storm {
 impl Storm {
     pub(super) fn new(seed: u64) -> Self {
         let rng = Rng::derive(seed, "storm", 0);
-        Self { rng, flows: BTreeMap::new(), heard: Vec::new(), last: Vec::new() }
+        let mood = Mood::Hostile;
+        Self { rng, mood, flows: BTreeMap::new(), heard: Vec::new(), last: Vec::new() }
     }
 
     /// The host sent this: its connections are targets now.
@@ -76,42 +91,55 @@ impl Storm {
         let seq = if flags & 0x10 != 0 { long(8) } else { self.rng.draw() as u32 };
         let ack = long(4).wrapping_add(text as u32 + control);
         let peer = Address { mac, ip: peer_ip };
-        let flow = Flow { peer, peer_port: key.1, port: key.2, seq, ack };
+        let opening = flags & 0x12 == 0x02;
+        let flow = Flow { peer, peer_port: key.1, port: key.2, seq, ack, opening };
         self.flows.insert(key, flow);
         Some(())
     }
 
     /// The next frame.
     pub(super) fn frame(&mut self) -> PacketBuf {
-        let mut bytes = match self.rng.index(100) {
-            0..12 => self.arp(),
-            12..22 => self.icmp(),
-            22..34 => self.udp(),
-            34..42 => self.syn(),
-            42..86 => self.segment(),
-            86..92 => self.junk(),
-            92..96 => self.last.clone(),
-            _ => self.thrown_back(),
+        if self.rng.index(400) == 0 {
+            self.mood = *self.rng.pick(&[Mood::Gentle, Mood::Gentle, Mood::Hostile, Mood::Crowded]);
+        }
+        let mut bytes = match (self.rng.index(100), self.mood) {
+            (0..20, Mood::Gentle) => self.syn(),
+            (20..95, Mood::Gentle) => self.honest_segment(),
+            (0..40, Mood::Crowded) => self.arp(),
+            (40..90, Mood::Crowded) => self.syn(),
+            (0..12, _) => self.arp(),
+            (12..22, _) => self.icmp(),
+            (22..34, _) => self.udp(),
+            (34..42, _) => self.syn(),
+            (42..86, _) => self.segment(),
+            (86..92, _) => self.junk(),
+            (92..96, _) => self.last.clone(),
+            (_, _) => self.thrown_back(),
         };
         self.last.clone_from(&bytes);
-        match self.rng.index(10) {
-            0..5 => {}
+        let harm =
+            if self.mood == Mood::Hostile { self.rng.index(10) } else { self.rng.index(200) };
+        match harm {
             5..8 => {
                 mutate::mutate(&mut self.rng, &mut bytes);
                 mutate::fix_checksums(&mut bytes);
             }
-            _ => mutate::mutate(&mut self.rng, &mut bytes),
+            8..10 => mutate::mutate(&mut self.rng, &mut bytes),
+            _ => {}
         }
         let mut packet = PacketBuf::copy_from(&bytes);
-        if self.rng.index(100) == 0 {
+        if self.mood == Mood::Hostile && self.rng.index(100) == 0 {
             self.lie(&mut packet);
         }
         packet
     }
 
     fn neighbour(&mut self) -> Address {
-        let numbers = [1, 3, 4, 5];
-        Address::numbered(*self.rng.pick(&numbers))
+        let number = match self.mood {
+            Mood::Gentle | Mood::Hostile => *self.rng.pick(&[1, 3, 4, 5]),
+            Mood::Crowded => self.rng.index(256) as u8,
+        };
+        Address::numbered(number)
     }
 
     fn arp(&mut self) -> Vec<u8> {
@@ -180,6 +208,29 @@ impl Storm {
             options: if self.rng.index(4) == 0 { self.options() } else { Vec::new() },
         };
         let size = if self.rng.index(3) == 0 { 0 } else { self.size() };
+        self.tcp(flow.peer, &header, size)
+    }
+
+    /// What a peer might send that keeps to the rules, though not to the order of things: text at
+    /// RCV.NXT or early, an ACK of all or of nothing new, windows that open and close.
+    fn honest_segment(&mut self) -> Vec<u8> {
+        let at = self.rng.index(self.flows.len());
+        let Some(&flow) = self.flows.values().nth(at) else { return self.syn() };
+        let early = *self.rng.pick(&[0, 0, 0, 0, 500, 1000, 2000, 5000]);
+        let flags = if flow.opening { 0x12 } else { 0x10 };
+        let fin = u8::from(!flow.opening && self.rng.index(100) == 0);
+        let header = TcpHeader {
+            source: flow.peer_port,
+            destination: flow.port,
+            seq: flow.seq.wrapping_add(if flow.opening { 0 } else { early }),
+            ack: flow.ack.wrapping_sub(*self.rng.pick(&[0, 0, 0, 1000])),
+            flags: flags | fin,
+            window: *self.rng.pick(&[0, 500, 8192, 65_535, 65_535, 65_535]),
+            urgent: 0,
+            options: if flow.opening { self.options() } else { Vec::new() },
+        };
+        let bound = *self.rng.pick(&[1, 2, 600, 1401]);
+        let size = if flow.opening { 0 } else { self.rng.index(bound) };
         self.tcp(flow.peer, &header, size)
     }
 

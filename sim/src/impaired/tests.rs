@@ -1,3 +1,5 @@
+//! Faults happen as asked, and nothing else does.
+
 use layer::outlet::Driver;
 
 use super::*;

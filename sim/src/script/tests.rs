@@ -1,3 +1,5 @@
+//! Scripts that come true, and above all scripts that must not.
+
 use super::*;
 
 const HANDSHAKE: &str = "

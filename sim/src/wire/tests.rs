@@ -1,3 +1,5 @@
+//! Each fault alone, counted, and the books that must balance.
+
 use layer::{ChecksumState, Segmentation, SegmentationKind};
 
 use super::*;
