@@ -1,4 +1,18 @@
-//! The host as threads: stages between channels, topology as data, devices, demo services.
+//! A host on threads: stages between channels, where the threads are as data, devices, the clock.
+//!
+//! ```text
+//!    Stack::builder() -> builder.rs opens devices, checks what can go wrong
+//!                     -> topology.rs wires layers into stages, starts threads
+//!    stage.rs  any layer between two lanes, run in turns     (rules R1 to R4)
+//!    word.rs   who runs it: whoever delivers, nobody waits   (checked with loom)
+//!    lane.rs   batches on their way    want.rs  "I found no room"    alarm.rs  deadlines
+//!    io/       a device's reader and writer                  clock.rs  the only clock
+//!    schedule.rs  the same stages without threads, by seed
+//! ```
+//!
+//! Everything protocol is in the layer crates; nothing here knows a header. The binary of the same
+//! name adds the command line, rootless namespaces and the demo services. Left out: several TCP
+//! stages by flow hash, several queues per TAP.
 
 pub mod alarm;
 mod builder;
