@@ -63,7 +63,7 @@ impl Config {
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
             max_connections: 1 << 17,
-            max_pieces: 1024,
+            max_pieces: 2048,
             challenge_interval: Duration::from_millis(500),
             timestamps: true,
             sack: true,

@@ -36,7 +36,7 @@ pub struct Tcp {
     /// Reserved addresses, by socket.
     bound: FxHashMap<SocketId, Bound>,
     listeners: FxHashMap<SocketId, Listener>,
-    /// Active openings that wait for IP to name a route.
+    /// Sockets that wait for IP to name a route.
     routing: FxHashMap<SocketId, Routing>,
     /// Connections to be served by the next poll.
     due: VecDeque<Key>,
@@ -45,6 +45,8 @@ pub struct Tcp {
     answers: VecDeque<TcpEvent>,
     stats: Stats,
     next_accepted: u64,
+    /// Connections in TIME-WAIT, oldest first; some may have gone.
+    time_waits: VecDeque<Key>,
 }
 
 impl Tcp {
@@ -64,6 +66,7 @@ impl Tcp {
             answers: VecDeque::new(),
             stats: Stats::default(),
             next_accepted: SocketId::ACCEPTED.0,
+            time_waits: VecDeque::new(),
         }
     }
 
@@ -121,13 +124,24 @@ impl Tcp {
             }
             Phase::Over(over) => {
                 let told = *orphan || over.inform(ends, io);
-                (if told { Served::Expired } else { Served::Stay }, told)
+                (if told { Served::Told(ends.id) } else { Served::Stay }, told)
             }
         };
         match outcome {
             Served::Opening(outcome) => self.follow_opening(key, now, outcome, out),
             Served::Open(fate) => self.follow(key, now, fate, out),
-            Served::Expired => self.remove(key),
+            Served::Told(id) => {
+                // The hub has forgotten the id by now, so nobody else gives the address back.
+                self.unbind(id);
+                self.remove(key);
+            }
+            Served::Expired => {
+                self.remove(key);
+                // Expired ones are at the front, give or take those that were prolonged.
+                while self.time_waits.front().is_some_and(|key| self.table.get(*key).is_none()) {
+                    self.time_waits.pop_front();
+                }
+            }
             Served::Stay => {}
         }
         self.hint(key);
@@ -162,6 +176,10 @@ impl Tcp {
                 connection.orphan = true;
                 let id = connection.ends.id;
                 self.table.forget_id(id);
+                self.time_waits.push_back(key);
+                if !orphan {
+                    self.unbind(id);
+                }
             }
         }
     }
@@ -177,7 +195,7 @@ impl Tcp {
         let error = match outcome {
             Outcome::Stay => return,
             Outcome::Open(open, segment) => {
-                self.opened(key, open);
+                self.opened(key, now, open, out);
                 if let Some(segment) = segment {
                     self.deliver_rest(key, now, segment, out);
                 }
@@ -257,6 +275,8 @@ impl Tcp {
 enum Served {
     Opening(Outcome),
     Open(Fate),
+    /// The hub knows that it is over.
+    Told(SocketId),
     Expired,
     Stay,
 }

@@ -14,6 +14,7 @@ impl Open {
         let advanced = segment.ack.after(self.snd.una);
         let flight = self.snd.flight();
         let limited = flight.saturating_mul(2) >= self.cc.cwnd();
+        let going_back = self.snd.recovery.phase() == Phase::Loss;
         let mut delivered = Delivered::default();
         let mut freed = 0;
         if advanced {
@@ -36,7 +37,10 @@ impl Open {
             self.recover_without_sack(ends, io, segment, advanced, freed);
         }
         if advanced && !undone && self.snd.recovery.phase() != Phase::Recovery {
-            self.cc.acknowledged(freed, limited);
+            // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
+            // already must not open the window at one stroke.
+            let counted = if going_back { freed.min(self.snd.mss) } else { freed };
+            self.cc.acknowledged(counted, limited);
         }
         if advanced {
             // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data restarts it.
@@ -156,7 +160,7 @@ impl Open {
     /// RFC 5681 2, "duplicate acknowledgment".
     fn is_duplicate(&self, segment: &Segment) -> bool {
         let window = u64::from(segment.window) << self.snd.window.scale();
-        segment.is_empty()
+        self.bare_arrival
             && self.snd.flight() > 0
             && window == u64::from(self.snd.window.size())
             // While a closed window is probed, every answer looks like one.

@@ -30,14 +30,10 @@ impl Open {
     /// Processes one segment.
     pub fn arrives(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
         self.segs_in += 1;
+        self.bare_arrival = segment.is_empty();
         let segment = step!(self.first_check_sequence(ends, io, segment));
         let segment = step!(self.second_check_rst(ends, io, segment));
         let segment = step!(self.fourth_check_syn(ends, io, segment));
-        self.after_handshake(ends, io, segment)
-    }
-
-    /// Steps five to eight: also the rest of the segment that completed the handshake.
-    pub fn after_handshake(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
         let segment = step!(self.fifth_check_ack(ends, io, segment));
         let segment = self.sixth_check_urg(segment);
         let segment = step!(self.seventh_process_text(ends, io, segment));
@@ -55,16 +51,20 @@ impl Open {
     ) -> Step<Segment> {
         if self.is_old_duplicate(io, &segment) {
             io.stats.paws_estab += 1;
-            self.send_ack(ends, io);
+            self.answer(ends, io, &segment);
             io.out.drop(Reason::TcpPaws, segment);
             return Step::Done(Fate::Stay);
         }
-        let (nxt, len) = (self.rcv.nxt, segment.len());
+        let nxt = self.rcv.nxt;
         let window = self.rcv.window.offered(nxt);
+        // A FIN takes a number but no buffer: it is judged by the text before it.
+        let syn = u32::from(segment.flags.has(Flags::SYN));
+        let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX) + syn;
         let starts = segment.seq.within(nxt, window);
         let ends_inside = len > 0 && segment.seq.plus(len - 1).within(nxt, window);
         let acceptable = match (len, window) {
-            (0, 0) => segment.seq == nxt,
+            // One more than the RFC: what a peer sends that has probed our closed window.
+            (0, 0) => segment.seq == nxt || segment.seq == nxt.plus(1),
             // One more than the RFC: a bare segment just at the right edge, as Linux does. It is
             // what a peer sends that has filled our window, and its ACK counts.
             (0, _) => starts || segment.seq == nxt.plus(window),
@@ -73,7 +73,7 @@ impl Open {
         };
         if !acceptable {
             // RFC 9293 3.10.7.4: with a window of zero, valid ACKs, URGs and RSTs are still taken.
-            if window == 0 && segment.seq == nxt && !segment.flags.has(Flags::SYN) {
+            if window == 0 && segment.seq == nxt && syn == 0 {
                 self.rcv.ack.demand();
                 segment.payload.truncate(0);
                 segment.flags.0 &= !Flags::FIN.0;
@@ -118,21 +118,26 @@ impl Open {
         segment: Segment,
     ) -> Step<Segment> {
         if !segment.flags.has(Flags::RST) {
-            if segment.payload.is_empty() {
-                // Bare segments could be answered by bare segments for ever.
-                self.challenge(ends, io);
-            } else {
-                if segment.seq.before(self.rcv.nxt) {
-                    let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
-                    self.rcv.came_twice(segment.seq, segment.seq.plus(len));
-                }
-                self.send_ack(ends, io);
+            if segment.seq.before(self.rcv.nxt) && !segment.payload.is_empty() {
+                let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+                self.rcv.came_twice(segment.seq, segment.seq.plus(len));
             }
+            self.answer(ends, io, &segment);
         }
         let duplicate = segment.seq.before(self.rcv.nxt);
         let reason = if duplicate { Reason::TcpDuplicate } else { Reason::TcpOutsideWindow };
         io.out.drop(reason, segment);
         Step::Done(Fate::Stay)
+    }
+
+    /// Acknowledges a segment that is not taken. Bare ones could be answered by bare ones for ever,
+    /// so those answers are limited.
+    fn answer(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
+        if segment.is_empty() {
+            self.challenge(ends, io);
+        } else {
+            self.send_ack(ends, io);
+        }
     }
 
     fn second_check_rst(
@@ -203,8 +208,9 @@ impl Open {
             io.out.drop(Reason::TcpBadAck, segment);
             return Step::Done(Fate::Stay);
         }
-        // An answer of any kind: the peer is there (RFC 9293 3.8.6.1 MUST-37).
-        if self.snd.window.size() == 0 {
+        // An answer of any kind: the peer is there (RFC 9293 3.8.6.1 MUST-37). For a socket that
+        // nobody holds any more that does not go on for ever (RFC 6429).
+        if self.snd.window.size() == 0 && !self.orphan {
             self.snd.retries = 0;
         }
         if una.at_or_before(ack) {
@@ -291,8 +297,10 @@ impl Open {
         if segment.flags.has(Flags::FIN) {
             let text = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
             let at = segment.seq.plus(text);
-            // The first one counts: a FIN that moved would be somebody else's.
-            self.rcv.fin.get_or_insert(at);
+            // The first one counts, unless text has passed it: then it was none.
+            if self.rcv.fin.is_none_or(|known| known.before(self.rcv.nxt)) {
+                self.rcv.fin = Some(at);
+            }
         }
         io.out.ledger.count_consumed();
         if !self.rcv.fin_reached() {

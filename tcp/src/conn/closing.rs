@@ -3,6 +3,7 @@
 use layer::boundary::{SocketError, TcpState};
 use layer::{Instant, Reason};
 
+use crate::conn::guard::limit;
 use crate::conn::output::emit;
 use crate::conn::state::Event;
 use crate::conn::{Ends, Fate, Io, Open};
@@ -59,6 +60,7 @@ impl Open {
         TimeWait {
             snd_nxt: self.snd.nxt,
             rcv_nxt: self.rcv.nxt,
+            challenged: None,
             // RFC 9293 3.6.1 MUST-13: 2 MSL.
             until: io.now + io.config.time_wait,
         }
@@ -70,6 +72,8 @@ impl Open {
 pub struct TimeWait {
     snd_nxt: Seq,
     rcv_nxt: Seq,
+    /// When a bare segment was last answered (RFC 5961 7).
+    challenged: Option<Instant>,
     /// When it ends.
     pub until: Instant,
 }
@@ -78,8 +82,9 @@ pub struct TimeWait {
 pub enum Reopened {
     /// It is answered or dropped.
     No,
-    /// RFC 9293 3.6.1 MAY-2: a new SYN beyond the old numbers opens a new connection.
-    Yes(Segment),
+    /// RFC 9293 3.6.1 MAY-2: a new SYN beyond the old numbers opens a new connection, which must
+    /// begin beyond ours.
+    Yes(Segment, Seq),
 }
 
 impl TimeWait {
@@ -90,7 +95,7 @@ impl TimeWait {
             && !segment.flags.has(Flags::RST)
             && segment.seq.after(self.rcv_nxt);
         if fresh_syn {
-            return Reopened::Yes(segment);
+            return Reopened::Yes(segment, self.snd_nxt);
         }
         // RFC 1337 fix F1: a reset does not end TIME-WAIT early.
         if segment.flags.has(Flags::RST) {
@@ -101,8 +106,9 @@ impl TimeWait {
             // RFC 9293 3.10.7.4: the peer did not get our last ACK; 2 MSL start again.
             self.until = io.now + io.config.time_wait;
         }
-        let bare_and_expected = segment.is_empty() && segment.seq == self.rcv_nxt;
-        if !bare_and_expected {
+        let expected = segment.is_empty() && segment.seq == self.rcv_nxt;
+        let allowed = !segment.is_empty() || limit(&mut self.challenged, io);
+        if !expected && allowed {
             let mut ack = Segment::bare(ends.local, ends.remote, Flags::ACK, self.snd_nxt);
             ack.ack = self.rcv_nxt;
             emit(io, ends, ack, false);

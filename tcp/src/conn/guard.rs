@@ -1,17 +1,25 @@
 //! Answers to segments that may be forged (RFC 5961): challenge ACKs, limited per connection so
 //! that counting them says nothing about anybody else's (CVE-2016-5696).
 
+use layer::Instant;
+
 use crate::conn::{Ends, Io, Open};
+
+/// May a segment that should not have come be answered now? Remembers that it was.
+pub fn limit(challenged: &mut Option<Instant>, io: &Io<'_, '_>) -> bool {
+    let allowed = challenged.is_none_or(|at| io.now.since(at) >= io.config.challenge_interval);
+    if allowed {
+        *challenged = Some(io.now);
+    }
+    allowed
+}
 
 impl Open {
     /// Sends a challenge ACK, unless one left a moment ago.
     pub fn challenge(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
-        let interval = io.config.challenge_interval;
-        if self.challenged.is_some_and(|at| io.now.since(at) < interval) {
-            return;
+        if limit(&mut self.challenged, io) {
+            io.stats.challenge_ack += 1;
+            self.send_ack(ends, io);
         }
-        self.challenged = Some(io.now);
-        io.stats.challenge_ack += 1;
-        self.send_ack(ends, io);
     }
 }

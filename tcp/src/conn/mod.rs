@@ -132,6 +132,8 @@ pub struct Open {
     pub orphan: bool,
     /// When the last challenge ACK left (RFC 5961 7).
     pub challenged: Option<Instant>,
+    /// The segment being processed came without text (it may have lost it since).
+    pub bare_arrival: bool,
     /// One lost segment is to be sent again whatever the window says.
     pub force_one: bool,
     /// Segments received.

@@ -6,6 +6,7 @@ use layer::{Duration, Reason};
 
 use crate::cc::Reno;
 use crate::config::Config;
+use crate::conn::guard::limit;
 use crate::conn::output::emit;
 use crate::conn::{Ends, Io, Open, Tell, note_state, state};
 use crate::options::{Options, Timestamps};
@@ -54,6 +55,8 @@ pub struct Opening {
     pub retransmit: Option<Instant>,
     /// Resends so far.
     pub retries: u32,
+    /// When a segment that should not have come was last answered (RFC 5961 7).
+    pub challenged: Option<Instant>,
     /// What is added to our timestamp clock on this connection.
     pub stamp_offset: u32,
     /// When the first SYN left, for the first round-trip sample.
@@ -114,6 +117,7 @@ impl Opening {
             options,
             retransmit: None,
             retries: 0,
+            challenged: None,
             stamp_offset,
             sent_at: now,
             shutdown: false,
@@ -133,7 +137,7 @@ impl Opening {
         segment.options = Options {
             // RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3: MSS on every SYN.
             mss: Some(self.our_mss(ends)),
-            window_scale: self.scaling().then(|| our_scale(self.capacity(io.config))),
+            window_scale: self.scaling().then(|| self.our_scale(io.config)),
             sack_permitted: io.config.sack && self.peer_offers(|o| o.sack_permitted),
             timestamps: (io.config.timestamps && self.peer_offers(|o| o.timestamps.is_some()))
                 .then(|| Timestamps { value: clock(self.stamp_offset, io.now), echo: self.echo() }),
@@ -159,6 +163,17 @@ impl Opening {
         let default = if ends.remote.is_ipv4() { DEFAULT_MSS.0 } else { DEFAULT_MSS.1 };
         let theirs = self.peer.and_then(|peer| peer.options.mss).unwrap_or(default);
         u32::from(theirs.max(LEAST_MSS).min(self.our_mss(ends)))
+    }
+
+    /// RFC 7323 2.3: the smallest shift that can express the buffer. One that nobody has set may
+    /// grow later: at least Linux's 7.
+    fn our_scale(&self, config: &Config) -> u8 {
+        let capacity = self.capacity(config);
+        let mut shift = if self.options.receive_buffer.is_some() { 0 } else { 7 };
+        while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
+            shift += 1;
+        }
+        shift
     }
 
     fn capacity(&self, config: &Config) -> u32 {
@@ -235,7 +250,7 @@ impl Opening {
         let to = state::follow(self.state, state::Event::Syn);
         note_state(ends, io, self.state, to);
         self.state = to;
-        self.retries = 0;
+        (self.retries, self.sent_at) = (0, io.now);
         self.transmit(ends, io);
         Outcome::Stay
     }
@@ -252,8 +267,12 @@ impl Opening {
             segment.seq.within(nxt, window.max(1)) || (repeated && segment.flags.has(Flags::ACK));
         if !acceptable {
             if repeated {
-                // The peer did not get our SYN-ACK.
-                self.transmit(ends, io);
+                // The peer did not get our SYN-ACK. Our own timer goes on: it must come to its end.
+                let expires = self.retransmit;
+                if limit(&mut self.challenged, io) {
+                    self.transmit(ends, io);
+                }
+                self.retransmit = expires;
                 io.out.consume(segment);
                 return Outcome::Stay;
             }
@@ -295,10 +314,19 @@ impl Opening {
         self.synchronize(ends, io, segment)
     }
 
-    fn acknowledge(&self, ends: &Ends, io: &mut Io<'_, '_>, nxt: Seq) {
+    /// Says where we are, unless that was said a moment ago.
+    fn acknowledge(&mut self, ends: &Ends, io: &mut Io<'_, '_>, nxt: Seq) {
+        if !limit(&mut self.challenged, io) {
+            return;
+        }
         let mut ack = Segment::bare(ends.local, ends.remote, Flags::ACK, self.iss.plus(1));
         ack.ack = nxt;
-        ack.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
+        let scale = if self.scaling() { self.our_scale(io.config) } else { 0 };
+        ack.window = u16::try_from(self.offered(io.config) >> scale).unwrap_or(u16::MAX);
+        if io.config.timestamps && self.peer_offers(|o| o.timestamps.is_some()) {
+            let value = clock(self.stamp_offset, io.now);
+            ack.options.timestamps = Some(Timestamps { value, echo: self.echo() });
+        }
         emit(io, ends, ack, false);
     }
 
@@ -316,7 +344,7 @@ impl Opening {
         let mss = self.send_mss(ends) - if stamps.is_some() { 12 } else { 0 };
         // RFC 7323 2: only if both SYNs carried the option.
         let (our_scale, their_scale) = match peer.options.window_scale {
-            Some(theirs) => (our_scale(self.capacity(io.config)), theirs),
+            Some(theirs) => (self.our_scale(io.config), theirs),
             None => (0, 0),
         };
         let mut rtt = RttEstimator::new(io.config, syn_was_lost);
@@ -334,6 +362,7 @@ impl Opening {
                 self.capacity(io.config),
                 self.offered(io.config),
                 our_scale,
+                mss,
             ),
             cc: Box::new(Reno::new(mss, syn_was_lost)),
             timers: Timers::default(),
@@ -346,7 +375,8 @@ impl Opening {
             orphan: false,
             challenged: None,
             force_one: false,
-            segs_in: 1,
+            bare_arrival: false,
+            segs_in: 0,
             segs_out: 1,
             bytes_acked: 0,
         });
@@ -398,14 +428,4 @@ impl Opening {
         self.transmit(ends, io);
         Outcome::Stay
     }
-}
-
-/// RFC 7323 2.3: the smallest shift that can express the buffer, and at least Linux's 7, so that
-/// the buffer may grow later.
-fn our_scale(capacity: u32) -> u8 {
-    let mut shift = 7;
-    while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
-        shift += 1;
-    }
-    shift
 }

@@ -7,7 +7,7 @@ use layer::boundary::{IpOut, Send, protocol};
 use layer::{Instant, Note, PacketBuf, Segmentation, SegmentationKind};
 
 use crate::conn::{Ends, Fate, Io, Open};
-use crate::options::Options;
+use crate::options::{Options, SackBlocks};
 use crate::recv::ack::{AckPolicy, Due};
 use crate::segment::{Flags, Segment};
 use crate::send::Fin;
@@ -48,6 +48,12 @@ impl Open {
         segment
     }
 
+    /// SND.NXT, or the right edge if a probe went past it: a peer whose window is closed accepts
+    /// nothing from beyond, not even an acknowledgement.
+    fn acceptable_seq(&self) -> Seq {
+        self.snd.nxt.min(self.snd.una.plus(self.snd.window.size()))
+    }
+
     fn dispatch(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) {
         // Every segment acknowledges all that came in order.
         self.rcv.ack.sent();
@@ -59,14 +65,14 @@ impl Open {
 
     /// An acknowledgement without text.
     pub fn send_ack(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
-        let segment = self.segment(ends, io.now, Flags::ACK, self.snd.nxt);
+        let segment = self.segment(ends, io.now, Flags::ACK, self.acceptable_seq());
         self.dispatch(ends, io, segment);
     }
 
     /// A reset; the connection is over after it.
     pub fn send_reset(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
         io.stats.out_rsts += 1;
-        let mut segment = self.segment(ends, io.now, Flags::RST, self.snd.nxt);
+        let mut segment = self.segment(ends, io.now, Flags::RST, self.acceptable_seq());
         segment.window = 0;
         segment.options = Options::default();
         self.dispatch(ends, io, segment);
@@ -232,9 +238,11 @@ impl Open {
         let last = possible == unsent;
         let closing = self.snd.fin == Fin::Queued;
         // RFC 9293 3.7.4 MUST-17: Nagle can be turned off.
-        let hold_small = self.options.cork || !(self.options.nodelay || closing);
+        let corked = self.options.cork && !closing;
+        let hold_small = corked || !(self.options.nodelay || closing);
         if possible >= mss {
-            let bytes = possible.min(SUPER - SUPER % mss);
+            // A loopback's segment may be larger than any super-segment.
+            let bytes = possible.min((SUPER - SUPER % mss).max(mss));
             let tail = bytes % mss;
             // RFC 9293 3.9.1.2 SHLD-28: full segments whenever possible.
             return if last && bytes == unsent && !hold_small { bytes } else { bytes - tail };
@@ -242,7 +250,7 @@ impl Open {
         let idle = self.snd.flight() == 0;
         // RFC 9293 3.7.4 SHLD-7: one small segment at a time.
         // RFC 9293 3.9.1.2 MUST-60: what is held goes when the flight is acknowledged.
-        if last && (!hold_small || (idle && !self.options.cork)) {
+        if last && (!hold_small || (idle && !corked)) {
             return possible;
         }
         // RFC 9293 3.8.6.2.1 MUST-38: not a silly segment, but half the largest window is enough.
@@ -273,6 +281,8 @@ impl Open {
             text.offload_mut().segmentation = Some(Segmentation { kind, size, ecn: false });
         }
         segment.payload = text;
+        // Blocks would not fit beside a full segment; early data is acknowledged by itself at once.
+        segment.options.sack = SackBlocks::default();
         self.dispatch(ends, io, segment);
     }
 

@@ -1,10 +1,10 @@
 //! What comes from above: the hub's commands (RFC 9293 3.10.1 to 3.10.6).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use layer::boundary::{
-    BoundAddress, CloseReason, IpOut, Route, SocketError, SocketId, TcpCommand, TcpEvent,
-    TcpOptions, TcpState, protocol,
+    Cast, CloseReason, IpOut, Path, Route, SocketError, SocketId, TcpCommand, TcpEvent, TcpOptions,
+    TcpState, protocol,
 };
 use layer::{Instant, Out};
 
@@ -14,11 +14,21 @@ use crate::conn::state::{Event, follow};
 use crate::conn::{Ends, Fate, Io, Phase};
 use crate::listen::Listener;
 use crate::ports::Bound;
+use crate::send::Fin;
 use crate::table::{Key, Tuple};
+
+/// What waits for IP's answer.
+#[derive(Debug)]
+pub(super) enum Routing {
+    /// An active open: is there a way, and from which address?
+    Connect(Connecting),
+    /// A reservation: is the address ours?
+    Bind(SocketAddr),
+}
 
 /// An active open that waits for a route.
 #[derive(Debug)]
-pub(super) struct Routing {
+pub(super) struct Connecting {
     socket: SocketId,
     remote: SocketAddr,
     options: Box<TcpOptions>,
@@ -31,7 +41,14 @@ impl Tcp {
     pub(super) fn command(&mut self, now: Instant, command: TcpCommand, out: &mut Out<'_, Self>) {
         match command {
             TcpCommand::Bind { socket, local, reuse_address, reuse_port } => {
-                self.bind(socket, local, reuse_address, reuse_port);
+                let bound = Bound {
+                    socket,
+                    local: local.address,
+                    reuse_address,
+                    reuse_port,
+                    listening: false,
+                };
+                self.bind(bound, out);
             }
             TcpCommand::Listen { socket, backlog, options } => {
                 self.listen(socket, backlog, options);
@@ -45,11 +62,16 @@ impl Tcp {
                 }
             }
             TcpCommand::Send { socket, data } => {
-                self.with_open(socket, |open| open.snd.buffer.push(data));
+                self.with_open(socket, |open| {
+                    // After FIN there is nothing more to say.
+                    if open.snd.fin == Fin::No {
+                        open.snd.buffer.push(data);
+                    }
+                });
             }
             TcpCommand::Consumed { socket, bytes } => self.with_open(socket, |open| {
                 open.rcv.window.consumed(bytes);
-                if open.rcv.window.update_due(open.rcv.nxt, open.snd.mss) {
+                if open.rcv.window.update_due(open.rcv.nxt) {
                     open.rcv.ack.demand();
                 }
             }),
@@ -72,28 +94,88 @@ impl Tcp {
         }
     }
 
-    fn bind(&mut self, socket: SocketId, local: BoundAddress, reuse_address: bool, port: bool) {
-        let mut bound = Bound {
-            socket,
-            local: local.address,
-            reuse_address,
-            reuse_port: port,
-            listening: false,
-        };
+    fn bind(&mut self, mut bound: Bound, out: &mut Out<'_, Self>) {
+        let socket = bound.socket;
         let result = if self.bound.contains_key(&socket) {
             Err(SocketError::InvalidInput)
         } else {
             self.ports.bind(bound)
         };
-        if let Ok(local) = result {
-            bound.local = local;
-            self.bound.insert(socket, bound);
+        let Ok(local) = result else {
+            self.answers.push_back(TcpEvent::Bound { socket, result });
+            return;
+        };
+        bound.local = local;
+        self.bound.insert(socket, bound);
+        if local.ip().is_unspecified() {
+            self.answers.push_back(TcpEvent::Bound { socket, result });
+        } else if self.ask(socket, Some(local.ip()), local.ip(), out) {
+            self.routing.insert(socket, Routing::Bind(local));
+        } else {
+            self.bound_elsewhere(socket, SocketError::NoBuffers);
         }
-        self.answers.push_back(TcpEvent::Bound { socket, result });
+    }
+
+    /// The reservation fails after all.
+    fn bound_elsewhere(&mut self, socket: SocketId, error: SocketError) {
+        self.unbind(socket);
+        self.answers.push_back(TcpEvent::Bound { socket, result: Err(error) });
+    }
+
+    /// Gives a socket's reservation back.
+    pub(super) fn unbind(&mut self, socket: SocketId) {
+        if let Some(bound) = self.bound.remove(&socket) {
+            self.ports.unbind(socket, bound.local);
+        }
+    }
+
+    /// Asks IP for a way. False if there is no room for the question.
+    fn ask(
+        &mut self,
+        socket: SocketId,
+        source: Option<IpAddr>,
+        destination: IpAddr,
+        out: &mut Out<'_, Self>,
+    ) -> bool {
+        // A question that is lost is never answered.
+        let room = out.down.room() > 0;
+        if room {
+            let (token, protocol) = (socket.0, protocol::TCP);
+            out.down.push(IpOut::Lookup { token, protocol, interface: None, source, destination });
+        }
+        room
+    }
+
+    /// IP's answer.
+    pub(super) fn routed(&mut self, now: Instant, path: Path, out: &mut Out<'_, Self>) {
+        let socket = SocketId(path.token);
+        out.ledger.count_consumed();
+        match self.routing.remove(&socket) {
+            Some(Routing::Connect(connecting)) => {
+                let result = match path.route {
+                    Ok(route) if route.cast == Cast::Unicast => {
+                        self.active_open(now, connecting, route, out)
+                    }
+                    // RFC 9293 3.9.1.1 MUST-46: not to broadcast or multicast.
+                    Ok(_) => Err(SocketError::NetworkUnreachable),
+                    Err(kind) => Err(kind.socket_error()),
+                };
+                if let Err(error) = result {
+                    self.fail(socket, error);
+                }
+            }
+            Some(Routing::Bind(local)) if path.route.is_ok() => {
+                self.answers.push_back(TcpEvent::Bound { socket, result: Ok(local) });
+            }
+            Some(Routing::Bind(_)) => {
+                self.bound_elsewhere(socket, SocketError::AddressNotAvailable);
+            }
+            None => {}
+        }
     }
 
     fn listen(&mut self, socket: SocketId, backlog: u32, options: Box<TcpOptions>) {
-        let Some(bound) = self.bound.get(&socket) else {
+        let Some(&bound) = self.bound.get(&socket) else {
             return self.fail(socket, SocketError::InvalidInput);
         };
         // RFC 9293 3.9.1.1 MUST-41, MUST-42: connections on the port go on, opening ones too.
@@ -123,25 +205,24 @@ impl Tcp {
         // RFC 9293 3.9.1.1 MUST-43: the application may name the local address; MUST-44: else IP
         // chooses it before the first SYN.
         let named = self.bound.get(&socket).map(|bound| bound.local.ip());
-        out.down.push(IpOut::Lookup {
-            token: socket.0,
-            protocol: protocol::TCP,
-            interface: None,
-            source: named.filter(|address| !address.is_unspecified()),
-            destination: remote.ip(),
-        });
-        self.routing.insert(socket, Routing { socket, remote, options, shutdown: false });
+        let source = named.filter(|address| !address.is_unspecified());
+        if self.ask(socket, source, remote.ip(), out) {
+            let connecting = Connecting { socket, remote, options, shutdown: false };
+            self.routing.insert(socket, Routing::Connect(connecting));
+        } else {
+            self.fail(socket, SocketError::NoBuffers);
+        }
     }
 
     /// The way is known: choose a port, send the SYN.
-    pub(super) fn active_open(
+    fn active_open(
         &mut self,
         now: Instant,
-        routing: Routing,
+        connecting: Connecting,
         route: Route,
         out: &mut Out<'_, Self>,
     ) -> Result<(), SocketError> {
-        let Routing { socket, remote, options, shutdown } = routing;
+        let Connecting { socket, remote, options, shutdown } = connecting;
         if self.table.len() >= self.config.max_connections {
             return Err(SocketError::NoBuffers);
         }
@@ -177,8 +258,9 @@ impl Tcp {
         Ok(())
     }
 
-    /// Answers a command for which there is no connection.
+    /// Answers a command for which there is no connection; the id is forgotten.
     pub(super) fn fail(&mut self, socket: SocketId, error: SocketError) {
+        self.unbind(socket);
         let reason = CloseReason::Failed(error);
         self.answers.push_back(TcpEvent::Closed { socket, reason });
     }
@@ -186,13 +268,11 @@ impl Tcp {
     fn finish(&mut self, now: Instant, socket: SocketId, out: &mut Out<'_, Self>, how: Finish) {
         if how != Finish::Shutdown {
             self.listeners.remove(&socket);
-            if let Some(bound) = self.bound.remove(&socket) {
-                self.ports.unbind(socket, bound.local);
-            }
+            self.unbind(socket);
             self.answers.retain(|event| event.socket() != socket);
             self.routing.remove(&socket);
-        } else if let Some(routing) = self.routing.get_mut(&socket) {
-            routing.shutdown = true;
+        } else if let Some(Routing::Connect(connecting)) = self.routing.get_mut(&socket) {
+            connecting.shutdown = true;
         }
         if let Some(key) = self.table.find_id(socket) {
             self.finish_connection(now, key, out, how);
@@ -239,14 +319,19 @@ impl Tcp {
             return;
         }
         let Some(key) = self.table.find_id(socket) else { return };
-        let Some(connection) = self.table.get_mut(key) else { return };
+        let Self { table, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
         (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
         match &mut connection.phase {
             Phase::Open(open) => {
                 if let Some(capacity) = options.receive_buffer {
                     open.rcv.window.set_capacity(capacity);
                 }
+                let before = open.send_capacity(config);
                 open.options = options;
+                // A larger buffer is more room; a smaller one fills up by itself.
+                let grown = open.send_capacity(config).saturating_sub(before);
+                open.tell.room = open.tell.room.saturating_add(grown);
                 self.mark_due(key);
             }
             Phase::Opening(opening) => opening.options = options,

@@ -1,8 +1,6 @@
 //! What comes from below: segments to their connections, listeners, or nobody; errors; routes.
 
-use layer::boundary::{
-    Cast, CloseReason, Datagram, IpError, IpErrorKind, Path, SocketError, SocketId, TcpState,
-};
+use layer::boundary::{Cast, CloseReason, Datagram, IpError, IpErrorKind, SocketId, TcpState};
 use layer::{Instant, Out, Reason};
 
 use super::Tcp;
@@ -10,7 +8,7 @@ use crate::conn::closing::{Reopened, reset_for};
 use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
 use crate::conn::output::emit;
 use crate::conn::state::{Event, follow};
-use crate::conn::{Connection, Ends, Io, Open, Phase};
+use crate::conn::{Connection, Ends, Fate, Io, Open, Phase};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::table::{Key, Tuple};
@@ -18,7 +16,7 @@ use crate::table::{Key, Tuple};
 /// What a segment led to, by the phase of its connection.
 enum Led {
     Opening(Outcome),
-    Open(crate::conn::Fate),
+    Open(Fate),
     TimeWait(Reopened),
     Nothing,
 }
@@ -46,7 +44,7 @@ impl Tcp {
         let tuple = Tuple { local: segment.destination, remote: segment.source };
         match self.table.find(&tuple) {
             Some(key) => self.deliver(key, now, segment, mtu, out),
-            None => self.unknown(now, segment, mtu, out),
+            None => self.unknown(now, segment, mtu, None, out),
         }
     }
 
@@ -79,9 +77,9 @@ impl Tcp {
                 self.mark_due(key);
             }
             Led::TimeWait(Reopened::No) => self.hint(key),
-            Led::TimeWait(Reopened::Yes(segment)) => {
+            Led::TimeWait(Reopened::Yes(segment, beyond)) => {
                 self.remove(key);
-                self.unknown(now, segment, mtu, out);
+                self.unknown(now, segment, mtu, Some(beyond), out);
                 return;
             }
             Led::Nothing => {}
@@ -101,34 +99,58 @@ impl Tcp {
         let Some(connection) = table.get_mut(key) else { return };
         let Phase::Open(open) = &mut connection.phase else { return };
         let io = &mut Io { now, out, stats, config };
-        let fate = open.after_handshake(&connection.ends, io, segment);
+        let fate = open.arrives(&connection.ends, io, segment);
         self.follow(key, now, fate, out);
     }
 
     /// A handshake is complete.
-    pub(super) fn opened(&mut self, key: Key, mut open: Box<Open>) {
-        let Some(connection) = self.table.get_mut(key) else { return };
+    pub(super) fn opened(
+        &mut self,
+        key: Key,
+        now: Instant,
+        mut open: Box<Open>,
+        out: &mut Out<'_, Self>,
+    ) {
+        let Self { table, stats, config, listeners, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
         open.orphan = connection.orphan;
+        stats.passive_opens += u64::from(open.listener.is_some());
         // The listener may have gone meanwhile: then nobody will ever accept.
-        if let Some(listener) = open.listener {
-            self.stats.passive_opens += 1;
-            if !self.listeners.contains_key(&listener) {
-                open.orphan = true;
-                connection.orphan = true;
+        let deserted = open.listener.is_some_and(|id| !listeners.contains_key(&id));
+        let io = &mut Io { now, out, stats, config };
+        let fate = if deserted { open.abort(&connection.ends, io) } else { Fate::Stay };
+        connection.phase = Phase::Open(open);
+        self.follow(key, now, fate, out);
+    }
+
+    /// The table is full: the oldest of those that only wait out old duplicates gives way.
+    fn evict_time_wait(&mut self) {
+        while let Some(key) = self.time_waits.pop_front() {
+            let waits = |c: &Connection| matches!(c.phase, Phase::TimeWait(_));
+            if self.table.get(key).is_some_and(waits) {
+                self.remove(key);
+                return;
             }
         }
-        connection.phase = Phase::Open(open);
     }
 
     /// A segment without a connection: for a listener, or for nobody (RFC 9293 3.10.7.1, .2).
-    fn unknown(&mut self, now: Instant, segment: Segment, mtu: u32, out: &mut Out<'_, Self>) {
+    /// A SYN that reopens a connection in TIME-WAIT has to begin `beyond` the old numbers.
+    fn unknown(
+        &mut self,
+        now: Instant,
+        segment: Segment,
+        mtu: u32,
+        beyond: Option<Seq>,
+        out: &mut Out<'_, Self>,
+    ) {
         let listener = self.ports.listener(segment.destination);
         let (syn, others) = (Flags::SYN, Flags::ACK.0 | Flags::RST.0);
         if let Some(listener) = listener
             && segment.flags.has(syn)
             && segment.flags.0 & others == 0
         {
-            self.passive_open(now, listener, &segment, mtu, out);
+            self.passive_open(now, listener, &segment, (mtu, beyond), out);
             return;
         }
         if let Some(mut reset) = reset_for(&segment) {
@@ -149,9 +171,12 @@ impl Tcp {
         now: Instant,
         id: SocketId,
         segment: &Segment,
-        mtu: u32,
+        (mtu, beyond): (u32, Option<Seq>),
         out: &mut Out<'_, Self>,
     ) {
+        if self.table.len() >= self.config.max_connections {
+            self.evict_time_wait();
+        }
         let full = self.table.len() >= self.config.max_connections;
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         if full || !listener.admit() {
@@ -165,10 +190,10 @@ impl Tcp {
         let options = listener.options.clone();
         let mut ends = ends_of(segment, socket);
         (ends.ttl, ends.tos) = (options.ttl, options.tos);
-        let numbers = (
-            self.isn.isn(now, ends.local, ends.remote),
-            self.isn.stamp_offset(ends.local, ends.remote),
-        );
+        let isn = self.isn.isn(now, ends.local, ends.remote);
+        // RFC 9293 3.6.1 MAY-2: larger than any number of the connection before. Linux's distance.
+        let isn = beyond.map_or(isn, |old| isn.max(old.plus(65_537)));
+        let numbers = (isn, self.isn.stamp_offset(ends.local, ends.remote));
         let mut opening = Opening::new(
             follow(TcpState::Listen, Event::Syn),
             Origin::Passive(id),
@@ -233,25 +258,6 @@ impl Tcp {
             self.end(key, now, CloseReason::Failed(told), out);
         } else {
             self.mark_due(key);
-        }
-    }
-
-    /// IP has found the way for an active open.
-    pub(super) fn routed(&mut self, now: Instant, path: Path, out: &mut Out<'_, Self>) {
-        let id = SocketId(path.token);
-        let Some(routing) = self.routing.remove(&id) else {
-            out.consume(path);
-            return;
-        };
-        out.ledger.count_consumed();
-        let result = match path.route {
-            Ok(route) if route.cast == Cast::Unicast => self.active_open(now, routing, route, out),
-            // RFC 9293 3.9.1.1 MUST-46: not to broadcast or multicast.
-            Ok(_) => Err(SocketError::NetworkUnreachable),
-            Err(kind) => Err(kind.socket_error()),
-        };
-        if let Err(error) = result {
-            self.fail(id, error);
         }
     }
 }

@@ -8,7 +8,7 @@ pub mod window;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use layer::{Instant, PacketBuf};
 
 use crate::options::{Options, SackBlocks};
@@ -41,7 +41,13 @@ pub struct Receiver {
     early: Reassembly,
     /// In order, on the way to the hub.
     ready: VecDeque<Bytes>,
+    /// The last small pieces of it, copied together: a reference would pin a whole frame for a
+    /// few bytes, and the window counts only bytes.
+    gathered: BytesMut,
 }
+
+/// Pieces below this are copied out of their frame.
+const SMALL: usize = 1024;
 
 /// What became of a segment's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +69,11 @@ pub enum Text {
 
 impl Receiver {
     /// After the peer's SYN at `irs`; the SYN we sent offered `offered` bytes.
-    pub fn new(irs: Seq, capacity: u32, offered: u32, scale: u8) -> Self {
+    pub fn new(irs: Seq, capacity: u32, offered: u32, scale: u8, mss: u32) -> Self {
         let nxt = irs.plus(1);
         Self {
             nxt,
-            window: ReceiveWindow::new(capacity, nxt, offered, scale),
+            window: ReceiveWindow::new(capacity, nxt, offered, scale, mss),
             ack: AckPolicy::default(),
             fin: None,
             bytes_received: 0,
@@ -76,6 +82,7 @@ impl Receiver {
             last_ack_sent: nxt,
             early: Reassembly::default(),
             ready: VecDeque::new(),
+            gathered: BytesMut::new(),
         }
     }
 
@@ -87,9 +94,9 @@ impl Receiver {
             let kept = self.early.insert(seq, bytes, max_pieces);
             if let Some(sack) = &mut self.sack {
                 match kept {
-                    Kept::New => sack.arrived(seq),
+                    Kept::New => sack.arrived(seq, &self.early),
                     Kept::Duplicate => {
-                        sack.arrived(seq);
+                        sack.arrived(seq, &self.early);
                         sack.duplicate(seq, end);
                     }
                     Kept::Full => {}
@@ -115,7 +122,20 @@ impl Receiver {
         self.nxt = self.nxt.plus(len);
         self.bytes_received += u64::from(len);
         self.window.charge(len);
-        self.ready.extend(bytes.into_chunks());
+        for chunk in bytes.into_chunks() {
+            if chunk.len() < SMALL {
+                self.gathered.extend_from_slice(&chunk);
+            } else {
+                self.gather();
+                self.ready.push_back(chunk);
+            }
+        }
+    }
+
+    fn gather(&mut self) {
+        if !self.gathered.is_empty() {
+            self.ready.push_back(self.gathered.split().freeze());
+        }
     }
 
     /// Numbers below `to`, from `from` on, came again: to be reported (RFC 2883 4).
@@ -138,27 +158,32 @@ impl Receiver {
 
     /// The next chunk for the hub.
     pub fn take_ready(&mut self) -> Option<Bytes> {
+        if self.ready.is_empty() {
+            self.gather();
+        }
         self.ready.pop_front()
     }
 
     /// Something waits for the hub.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.gathered.is_empty()
     }
 
     /// All that waits for the hub, for a connection that ends.
-    pub fn into_ready(self) -> VecDeque<Bytes> {
+    pub fn into_ready(mut self) -> VecDeque<Bytes> {
+        self.gather();
         self.ready
     }
 
     /// Pieces held: early and ready.
     pub fn held(&self) -> usize {
-        self.early.len() + self.ready.len()
+        self.early.len() + self.ready.len() + usize::from(!self.gathered.is_empty())
     }
 
     /// Bytes held.
     pub fn held_bytes(&self) -> usize {
-        self.early.held_bytes() + self.ready.iter().map(Bytes::len).sum::<usize>()
+        let ready = self.ready.iter().map(Bytes::len).sum::<usize>();
+        self.early.held_bytes() + ready + self.gathered.len()
     }
 
     /// Everything before the peer's FIN has come.

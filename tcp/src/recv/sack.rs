@@ -15,7 +15,16 @@ pub struct SackReport {
 
 impl SackReport {
     /// An early segment at `seq` was kept.
-    pub fn arrived(&mut self, seq: Seq) {
+    pub fn arrived(&mut self, seq: Seq, early: &Reassembly) {
+        // One memory a block, or the segments of one block would push out all others.
+        if let Some((from, to)) = early.island(seq) {
+            let same = |known: &Seq| from.at_or_before(*known) && known.before(to);
+            for known in &mut self.recent {
+                *known = known.take().filter(|known| !same(known));
+            }
+            let mut kept = self.recent.iter().flatten().copied().collect::<Vec<_>>().into_iter();
+            self.recent = core::array::from_fn(|_| kept.next());
+        }
         self.recent.rotate_right(1);
         if let Some(first) = self.recent.first_mut() {
             *first = Some(seq);

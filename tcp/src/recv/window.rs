@@ -13,12 +13,14 @@ pub struct ReceiveWindow {
     edge: Seq,
     /// Our window scale.
     scale: u8,
+    /// A segment, bytes: the unit of silly windows.
+    mss: u32,
 }
 
 impl ReceiveWindow {
     /// A buffer of `capacity` bytes; the SYN told the peer of `offered` of them from `nxt` on.
-    pub fn new(capacity: u32, nxt: Seq, offered: u32, scale: u8) -> Self {
-        Self { capacity, charged: 0, edge: nxt.plus(offered), scale }
+    pub fn new(capacity: u32, nxt: Seq, offered: u32, scale: u8, mss: u32) -> Self {
+        Self { capacity, charged: 0, edge: nxt.plus(offered), scale, mss }
     }
 
     /// RCV.WND as the peer knows it: what it may send from `nxt` on.
@@ -48,25 +50,37 @@ impl ReceiveWindow {
 
     /// The window field for a segment that leaves now, and the promise that goes with it.
     pub fn advertise(&mut self, nxt: Seq) -> u16 {
-        // RFC 9293 3.8.6 SHLD-14: the edge is not moved left, also if the buffer shrank.
-        let window = self.free().max(self.offered(nxt));
-        let field = u16::try_from(window >> self.scale).unwrap_or(u16::MAX);
-        // Rounding may hide less than one scale unit; what was promised is still accepted.
+        let (free, known) = (self.free(), self.offered(nxt));
+        // RFC 9293 3.8.6.2.2 MUST-39: the edge moves right by a segment or half the buffer at least.
+        let gain = free.saturating_sub(known);
+        if gain >= self.silly() {
+            let field = u16::try_from(free >> self.scale).unwrap_or(u16::MAX);
+            self.edge = self.edge.max(nxt.plus(u32::from(field) << self.scale));
+            return field;
+        }
+        // RFC 9293 3.8.6 SHLD-14: the edge is not moved left, also if the buffer shrank; what is
+        // not a whole scale unit is rounded up, because it was promised.
+        let field = u16::try_from(known.div_ceil(1 << self.scale)).unwrap_or(u16::MAX);
         self.edge = self.edge.max(nxt.plus(u32::from(field) << self.scale));
         field
     }
 
     /// The application has made so much room that the peer should be told (RFC 9293 3.8.6.2.2).
-    pub fn update_due(&self, nxt: Seq, mss: u32) -> bool {
+    pub fn update_due(&self, nxt: Seq) -> bool {
         let known = self.offered(nxt);
         let gain = self.free().saturating_sub(known);
         let capacity = self.capacity.min(self.expressible());
         // RFC 9293 3.8.6.2.2 MUST-39: not for less than half the buffer or a segment.
-        if gain < (capacity / 2).min(mss) {
+        if gain < self.silly() {
             return false;
         }
         // Above that as BSD does: tell when it matters, not at every read.
         gain >= capacity / 4 || known <= capacity / 8
+    }
+
+    /// Less than this is not worth offering.
+    fn silly(&self) -> u32 {
+        (self.capacity.min(self.expressible()) / 2).min(self.mss).max(1)
     }
 
     /// The largest window that the field can say.
@@ -86,7 +100,7 @@ mod tests {
     // test: RFC 9293 SHLD-14
     #[test]
     fn the_edge_never_moves_left_by_a_unit() {
-        let mut window = ReceiveWindow::new(100_000, Seq(0), 65_535, 3);
+        let mut window = ReceiveWindow::new(100_000, Seq(0), 65_535, 3, 1460);
         let mut edge = Seq(65_535);
         let mut nxt = Seq(0);
         for step in 0..200_u32 {
@@ -108,12 +122,12 @@ mod tests {
     // test: RFC 9293 MUST-39
     #[test]
     fn reading_byte_by_byte_gives_no_silly_update() {
-        let mut window = ReceiveWindow::new(20_000, Seq(0), 20_000, 0);
+        let mut window = ReceiveWindow::new(20_000, Seq(0), 20_000, 0, 1460);
         window.charge(20_000);
         let nxt = Seq(20_000);
         assert_eq!(window.advertise(nxt), 0);
         let mut read = 0;
-        while !window.update_due(nxt, 1460) {
+        while !window.update_due(nxt) {
             window.consumed(1);
             read += 1;
         }
@@ -124,7 +138,7 @@ mod tests {
     // test: RFC 9293 REC-1
     #[test]
     fn the_largest_window_fits_32_bits() {
-        let mut window = ReceiveWindow::new(1 << 30, Seq(u32::MAX - 5), 0, 14);
+        let mut window = ReceiveWindow::new(1 << 30, Seq(u32::MAX - 5), 0, 14, 1460);
         let nxt = Seq(u32::MAX - 5);
         assert_eq!(window.advertise(nxt), 65_535);
         assert_eq!(window.offered(nxt), 1_073_725_440);

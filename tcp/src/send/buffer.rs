@@ -18,10 +18,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use layer::PacketBuf;
 
 /// Chunks below this are copied into the tail: a reference would cost more than the copy.
-const SMALL: usize = 2048;
+/// Eight of them make a super-segment, which is what a packet carries without copying.
+const SMALL: usize = 8 * 1024;
 
 /// Size of a tail block: one allocation for at least that many bytes of small writes.
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = 64 * 1024;
 
 /// Bytes to be sent and bytes sent but not acknowledged.
 #[derive(Debug, Default)]

@@ -90,6 +90,8 @@ impl Recovery {
         match self.phase {
             Phase::Open => {
                 self.inflation = 0;
+                // Dragged along, or after 2^31 bytes without loss it would seem to lie ahead.
+                self.recover = self.recover.max(una.minus(1));
                 Advice::Nothing
             }
             Phase::Recovery | Phase::Loss if !una.before(self.recover) => {
@@ -194,5 +196,17 @@ mod tests {
             let advice = recovery.duplicate(Seq(11_001), Seq(12_001), MSS);
             assert_eq!(advice, Advice::Nothing, "nothing beyond `recover` is acknowledged yet");
         }
+    }
+
+    #[test]
+    fn two_gigabytes_without_loss_do_not_switch_it_off() {
+        let mut recovery = Recovery::new(Seq(0));
+        let mut una = Seq(1);
+        for _ in 0..5000 {
+            una = una.plus(1 << 20);
+            recovery.advanced(una, 1 << 20, MSS);
+        }
+        let advice = [0; 3].map(|_| recovery.duplicate(una, una.plus(9000), MSS));
+        assert_eq!(advice[2], Advice::Enter);
     }
 }

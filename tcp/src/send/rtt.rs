@@ -42,9 +42,9 @@ impl RttEstimator {
         // Timestamps are good to 1 ms only, so they serve where our own timing cannot.
         if let Some(rtt) = rtt.or(stamped) {
             self.sample(rtt, config);
+            // RFC 6298 5.7's note and Karn's second half: the back-off lasts until a sample.
+            self.backoff = 0;
         }
-        // RFC 6298 5.3 with Linux's reading: new data acknowledged ends the back-off.
-        self.backoff = 0;
     }
 
     /// Takes in a measured round trip.
@@ -62,8 +62,10 @@ impl RttEstimator {
             }
         };
         self.srtt = Some(srtt);
-        // RFC 6298 2.4: the RFC's floor is 1 s, ours `rto_min`; RFC 6298 2.5: a ceiling.
-        self.rto = (srtt + GRANULARITY.max(self.rttvar * K)).clamp(config.rto_min, config.rto_max);
+        // RFC 6298 2.4: the RFC's floor is 1 s; ours is Linux's, 200 ms on the term that allows for
+        // variation, so that a delayed acknowledgement fits in. RFC 6298 2.5: a ceiling.
+        let margin = (self.rttvar * K).max(GRANULARITY).max(config.rto_min);
+        self.rto = (srtt + margin).min(config.rto_max);
     }
 
     /// The timeout now, backed off.
