@@ -104,7 +104,7 @@ fn answer(stack: &Stack, stream: &mut TcpStream, request: &Request) -> io::Resul
             ("405 Method Not Allowed", "text/plain", "GET and HEAD only\n".to_owned())
         }
     };
-    // RFC 9110 15.5.6: say what is allowed.
+    // RFC 9110 15.5.6, say what is allowed.
     let more = match request.target {
         Target::WrongMethod => "Allow: GET, HEAD\r\n",
         Target::Page | Target::Json | Target::Bytes(_) | Target::Unknown => "",
@@ -147,14 +147,14 @@ fn parse(head: &[u8]) -> Result<Request, Failure> {
     let field = |name: &str| {
         parsed.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|f| f.value)
     };
-    // RFC 9112 6.3: without these there is no body.
+    // RFC 9112 6.3, without these there is no body.
     let has_body = field("transfer-encoding").is_some()
         || field("content-length").is_some_and(|value| value != b"0");
     let says = |word: &str| {
         let value = field("connection").unwrap_or_default();
         value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
     };
-    // RFC 9112 9.3: HTTP/1.1 connections persist unless said otherwise.
+    // RFC 9112 9.3, HTTP/1.1 connections persist unless said otherwise.
     let persists = if version == 1 { !says("close") } else { says("keep-alive") };
     let (target, body) = match method {
         "GET" => (target(path), true),

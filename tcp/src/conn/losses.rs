@@ -65,7 +65,7 @@ impl Open {
             return false;
         }
         let (cwnd, ssthresh) = (undo.cwnd, undo.ssthresh);
-        // RFC 4015's response: as if the reduction had never been.
+        // The response of RFC 4015, as if the reduction had never been.
         self.snd.undo = None;
         self.snd.prr = None;
         self.snd.recovery.cancel();

@@ -51,7 +51,7 @@ impl ReceiveWindow {
     /// The window field for a segment that leaves now, and the promise that goes with it.
     pub fn advertise(&mut self, nxt: Seq) -> u16 {
         let (free, known) = (self.free(), self.offered(nxt));
-        // RFC 9293 3.8.6.2.2 MUST-39: the edge moves right by a segment or half the buffer at least.
+        // RFC 9293 3.8.6.2.2 MUST-39: the edge moves by a segment or half the buffer at least.
         let gain = free.saturating_sub(known);
         if gain >= self.silly() {
             let field = u16::try_from(free >> self.scale).unwrap_or(u16::MAX);
