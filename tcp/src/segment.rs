@@ -125,20 +125,22 @@ impl Segment {
         let Ok(header) = TcpHeaderSlice::from_slice(packet.head()) else {
             return Err(Reason::TcpTruncated);
         };
-        let segment = Self {
-            source: SocketAddr::new(source, header.source_port()),
-            destination: SocketAddr::new(destination, header.destination_port()),
-            seq: Seq(header.sequence_number()),
-            ack: Seq(header.acknowledgment_number()),
-            flags: Flags(header.slice()[13]),
-            // RFC 9293 3.1 MUST-1: unsigned; REC-1: kept in 32 bits wherever it is scaled.
-            window: header.window_size(),
-            urgent: header.urgent_pointer(),
-            options: Options::read(header.options()),
-            payload: PacketBuf::default(),
-        };
+        // Copied, so that the packet itself can become the text: an empty one to be replaced later
+        // would cost every segment two allocations.
+        let (flags, header) = (Flags(header.slice()[13]), header.to_header());
         packet.advance(length);
-        Ok(Self { payload: packet, ..segment })
+        Ok(Self {
+            source: SocketAddr::new(source, header.source_port),
+            destination: SocketAddr::new(destination, header.destination_port),
+            seq: Seq(header.sequence_number),
+            ack: Seq(header.acknowledgment_number),
+            flags,
+            // RFC 9293 3.1 MUST-1: unsigned; REC-1: kept in 32 bits wherever it is scaled.
+            window: header.window_size,
+            urgent: header.urgent_pointer,
+            options: Options::read(header.options.as_slice()),
+            payload: packet,
+        })
     }
 
     /// SEG.LEN: bytes of sequence space, SYN and FIN included.
