@@ -38,6 +38,8 @@ pub struct Config {
     pub max_pieces: usize,
     /// Shortest time between two answers to segments that should not have come (RFC 5961 7).
     pub challenge_interval: Duration,
+    /// Congestion control of connections that name none: "cubic" or "reno".
+    pub congestion: &'static str,
     /// Offer and accept timestamps (RFC 7323 3).
     pub timestamps: bool,
     /// Offer and accept selective acknowledgements (RFC 2018).
@@ -65,6 +67,7 @@ impl Config {
             max_connections: 1 << 17,
             max_pieces: 2048,
             challenge_interval: Duration::from_millis(500),
+            congestion: crate::cc::NAMES[0],
             timestamps: true,
             sack: true,
             ephemeral_ports: (32768, 60999),

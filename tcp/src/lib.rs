@@ -15,7 +15,7 @@
 //! Read `seq.rs`, `segment.rs`, `conn/state.rs` and `conn/arrives.rs` first: they are RFC 9293 3.4,
 //! 3.1, 3.3.2 and 3.10.7.4 in code.
 //!
-//! Not here yet, with rooms kept free: CUBIC (`cc/`), ECN and pacing (`send/`), keep-alive,
+//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), keep-alive,
 //! SYN cookies (beside `listen.rs`), path MTU (`send/`), urgent data other than in line.
 
 mod cc;

@@ -168,6 +168,16 @@ fn closed_port_answers_with_a_reset_and_never_to_a_reset() {
     assert_eq!(bench.drops(Reason::TcpNoConnection), 3);
 }
 
+#[test]
+fn a_listener_drops_what_has_neither_syn_nor_ack_nor_rst() {
+    let mut bench = Bench::new();
+    bench.listen(TcpOptions::default());
+    for flags in [Flags::FIN, Flags::PSH, Flags(0)] {
+        assert_eq!(bench.receive(bench.segment(flags, IRS, Seq(0), b"x")), []);
+    }
+    assert_eq!(bench.drops(Reason::TcpBadFlags), 3);
+}
+
 // test: RFC 9293 MUST-22
 // test: RFC 9293 MUST-23
 #[test]

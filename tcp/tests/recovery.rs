@@ -78,7 +78,7 @@ fn two_holes_are_filled_in_one_round_trip_with_one_cut() {
     assert_eq!(sending.bench.tcp.stats().sack_recovery, 1);
     assert_eq!(sending.bench.tcp.stats().timeouts, 0);
     let info = sending.bench.tcp.connections().remove(0);
-    assert_eq!(info.ssthresh, 5 * MSS, "half of the ten that were out");
+    assert_eq!((info.congestion, info.ssthresh), ("cubic", 7 * MSS), "0.7 of the ten out");
 }
 
 // test: RFC 8985 6

@@ -173,7 +173,7 @@ fn the_error_after_r2_is_timed_out() {
 #[test]
 fn the_third_duplicate_resends_one_segment_and_each_further_one_lets_one_out() {
     let mut bench = Bench::new();
-    bench.accept();
+    bench.accept_with(TcpOptions { congestion: Some("reno"), ..TcpOptions::default() });
     assert_eq!(sizes(&bench.write(ACCEPTED, pattern(100_000))), [1460; 10]);
     // RFC 3042: the first two let one new segment out each.
     assert_eq!(sizes(&bench.ack(1)), [1460]);

@@ -333,6 +333,8 @@ pub struct ConnectionInfo {
     pub receive_queue: u32,
     /// Bytes in the send buffer, acknowledged ones gone.
     pub send_queue: u32,
+    /// Congestion control, as in TCP_CONGESTION.
+    pub congestion: &'static str,
     /// Congestion window, bytes.
     pub cwnd: u32,
     /// Slow start threshold, bytes.
@@ -375,6 +377,7 @@ impl ConnectionInfo {
             state,
             receive_queue: 0,
             send_queue: 0,
+            congestion: "",
             cwnd: 0,
             ssthresh: 0,
             in_flight: 0,

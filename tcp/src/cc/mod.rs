@@ -1,23 +1,51 @@
 //! Congestion control: how many bytes may be in flight.
 //!
-//! One trait, one file per algorithm; loss recovery (`send/recovery.rs`) decides *that* something
-//! was lost, this decides what it means for the window.
+//! One trait, one file per algorithm, chosen per connection by name (`TCP_CONGESTION`); loss
+//! recovery (`conn/losses.rs`) decides *that* something was lost, this decides what it means for
+//! the window.
 
+mod cubic;
+mod hystart;
 mod reno;
 
+use layer::{Duration, Instant};
+
+use crate::seq::Seq;
+pub use cubic::Cubic;
 pub use reno::Reno;
+
+/// What an acknowledgement of new data tells the algorithm.
+#[derive(Clone, Copy, Debug)]
+pub struct Acked {
+    /// The time.
+    pub now: Instant,
+    /// Bytes newly acknowledged.
+    pub bytes: u32,
+    /// The window was what limited the sender (RFC 7661: an unused window does not grow).
+    pub limited: bool,
+    /// Round trip of what was acknowledged, if it left only once.
+    pub rtt: Option<Duration>,
+    /// Smoothed round trip.
+    pub srtt: Option<Duration>,
+    /// SND.UNA now.
+    pub una: Seq,
+    /// SND.NXT now.
+    pub nxt: Seq,
+}
 
 /// An algorithm of one connection. All sizes in bytes.
 pub trait Congestion: core::fmt::Debug {
+    /// Its name, as in `TCP_CONGESTION`.
+    fn name(&self) -> &'static str;
+
     /// The congestion window.
     fn cwnd(&self) -> u32;
 
     /// The slow start threshold.
     fn ssthresh(&self) -> u32;
 
-    /// `acked` new bytes were acknowledged outside recovery; `limited` says that the window was
-    /// what limited the sender (RFC 7661: an unused window does not grow).
-    fn acknowledged(&mut self, acked: u32, limited: bool);
+    /// New data was acknowledged outside recovery.
+    fn acknowledged(&mut self, acked: &Acked);
 
     /// Recovery begins with `flight` bytes outstanding: one cut per window.
     fn loss(&mut self, flight: u32);
@@ -35,6 +63,20 @@ pub trait Congestion: core::fmt::Debug {
     fn idle(&mut self);
 }
 
+/// The algorithm called `name`; CUBIC where the name says nothing to us.
+pub fn by_name(name: &str, mss: u32, syn_was_lost: bool) -> Box<dyn Congestion + Send> {
+    match name {
+        "reno" => Box::new(Reno::new(mss, syn_was_lost)),
+        _ => Box::new(Cubic::new(mss, syn_was_lost)),
+    }
+}
+
+/// The names that [`by_name`] knows, the default first.
+pub const NAMES: [&str; 2] = ["cubic", "reno"];
+
+/// No window grows beyond this: more than any buffer holds.
+const LARGEST: u32 = 1 << 30;
+
 /// The initial window (RFC 6928 2): min(10 MSS, max(2 MSS, 14600)); one segment after a lost SYN
 /// (RFC 5681 3.1).
 pub fn initial_window(mss: u32, syn_was_lost: bool) -> u32 {
@@ -42,15 +84,4 @@ pub fn initial_window(mss: u32, syn_was_lost: bool) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::initial_window;
-
-    // test: RFC 6928 2
-    #[test]
-    fn initial_window_for_small_usual_and_jumbo_segments() {
-        assert_eq!(initial_window(536, false), 5360);
-        assert_eq!(initial_window(1460, false), 14_600);
-        assert_eq!(initial_window(8960, false), 17_920);
-        assert_eq!(initial_window(1460, true), 1460);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681 3.1), counting bytes (RFC 3465) without a
 //! limit per acknowledgement, as Linux does: a receiver behind offloads acknowledges in big steps.
 
-use super::{Congestion, initial_window};
+use super::{Acked, Congestion, LARGEST, initial_window};
 
 /// The state of Reno on one connection.
 #[derive(Clone, Debug)]
@@ -28,10 +28,11 @@ impl Reno {
     }
 }
 
-/// No window grows beyond this: more than any buffer holds.
-const LARGEST: u32 = 1 << 30;
-
 impl Congestion for Reno {
+    fn name(&self) -> &'static str {
+        "reno"
+    }
+
     fn cwnd(&self) -> u32 {
         self.cwnd
     }
@@ -41,10 +42,11 @@ impl Congestion for Reno {
     }
 
     // RFC 9293 3.8.2 MUST-19: slow start and congestion avoidance.
-    fn acknowledged(&mut self, acked: u32, limited: bool) {
-        if !limited {
+    fn acknowledged(&mut self, acked: &Acked) {
+        if !acked.limited {
             return;
         }
+        let acked = acked.bytes;
         if self.cwnd < self.ssthresh {
             // Slow start: by what was acknowledged, but not past the threshold.
             let room = self.ssthresh - self.cwnd;
@@ -96,21 +98,27 @@ mod tests {
 
     const MSS: u32 = 1000;
 
+    fn acked(bytes: u32) -> Acked {
+        let (una, nxt) = (crate::seq::Seq(0), crate::seq::Seq(0));
+        let now = layer::Instant::ZERO;
+        Acked { now, bytes, limited: true, rtt: None, srtt: None, una, nxt }
+    }
+
     // test: RFC 9293 MUST-19
     // test: RFC 5681 3.1
     #[test]
     fn doubles_in_slow_start_then_one_segment_a_window() {
         let mut reno = Reno::new(MSS, false);
         assert_eq!(reno.cwnd(), 10_000);
-        reno.acknowledged(10_000, true);
+        reno.acknowledged(&acked(10_000));
         assert_eq!(reno.cwnd(), 20_000);
         reno.loss(20_000);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (10_000, 10_000));
         for _ in 0..9 {
-            reno.acknowledged(1000, true);
+            reno.acknowledged(&acked(1000));
         }
         assert_eq!(reno.cwnd(), 10_000);
-        reno.acknowledged(1000, true);
+        reno.acknowledged(&acked(1000));
         assert_eq!(reno.cwnd(), 11_000);
     }
 
@@ -124,15 +132,5 @@ mod tests {
         assert_eq!(reno.ssthresh(), 4000);
         reno.timeout(1000, true);
         assert_eq!(reno.ssthresh(), 2000, "never below two segments");
-    }
-
-    #[test]
-    fn an_unused_window_does_not_grow_and_idling_forgets_it() {
-        let mut reno = Reno::new(MSS, false);
-        reno.acknowledged(10_000, false);
-        assert_eq!(reno.cwnd(), 10_000);
-        reno.acknowledged(10_000, true);
-        reno.idle();
-        assert_eq!(reno.cwnd(), 10_000);
     }
 }

@@ -3,6 +3,7 @@
 
 use layer::Note;
 
+use crate::cc::Acked;
 use crate::conn::{Ends, Io, Open};
 use crate::segment::Segment;
 use crate::send::recovery::{Advice, Phase};
@@ -40,7 +41,15 @@ impl Open {
             // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
             // already must not open the window at one stroke.
             let counted = if going_back { freed.min(self.snd.mss) } else { freed };
-            self.cc.acknowledged(counted, limited);
+            self.cc.acknowledged(&Acked {
+                now: io.now,
+                bytes: counted,
+                limited,
+                rtt: delivered.rtt,
+                srtt: self.snd.rtt.srtt(),
+                una: self.snd.una,
+                nxt: self.snd.nxt,
+            });
         }
         if advanced {
             // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data restarts it.

@@ -243,6 +243,7 @@ impl Open {
             state: self.state,
             receive_queue: self.rcv.window.charged(),
             send_queue: u32::try_from(self.snd.buffer.len()).unwrap_or(u32::MAX),
+            congestion: self.cc.name(),
             cwnd: self.cc.cwnd(),
             ssthresh: self.cc.ssthresh(),
             in_flight: self.snd.flight(),

@@ -4,7 +4,7 @@ use layer::Instant;
 use layer::boundary::{SocketError, SocketId, TcpOptions, TcpState};
 use layer::{Duration, Reason};
 
-use crate::cc::Reno;
+use crate::cc;
 use crate::config::Config;
 use crate::conn::guard::limit;
 use crate::conn::output::emit;
@@ -364,7 +364,11 @@ impl Opening {
                 our_scale,
                 mss,
             ),
-            cc: Box::new(Reno::new(mss, syn_was_lost)),
+            cc: cc::by_name(
+                self.options.congestion.unwrap_or(io.config.congestion),
+                mss,
+                syn_was_lost,
+            ),
             timers: Timers::default(),
             options: self.options.clone(),
             tell: Tell { established: true, soft_error: self.soft_error, ..Tell::default() },

@@ -153,6 +153,11 @@ impl Tcp {
             self.passive_open(now, listener, &segment, (mtu, beyond), out);
             return;
         }
+        if listener.is_some() && segment.flags.0 & (syn.0 | others) == 0 {
+            // RFC 9293 3.10.7.2: neither SYN, ACK nor RST: dropped, not answered.
+            out.drop(Reason::TcpBadFlags, segment);
+            return;
+        }
         if let Some(mut reset) = reset_for(&segment) {
             if segment.flags.has(Flags::ACK) {
                 reset.ack = Seq(0);
