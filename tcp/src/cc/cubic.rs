@@ -205,7 +205,7 @@ impl Congestion for Cubic {
     fn restore(&mut self, cwnd: u32, ssthresh: u32) {
         self.cwnd = self.cwnd.max(cwnd);
         self.ssthresh = self.ssthresh.max(ssthresh);
-        // After a spurious timeout (RFC 9438 4.9.1) the plateau is where it was; growth starts from here.
+        // The plateau is where it was, growth starts from here (RFC 9438 4.9.1).
         self.w_max = self.w_max.max(self.prior);
         self.curve = None;
     }

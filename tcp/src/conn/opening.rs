@@ -334,12 +334,7 @@ impl Opening {
     fn synchronize(&mut self, ends: &Ends, io: &mut Io<'_, '_>, mut segment: Segment) -> Outcome {
         let Some(peer) = self.peer else { return Outcome::Vanished };
         let syn_was_lost = self.retries > 0;
-        let stamps = match peer.options.timestamps {
-            Some(stamps) if io.config.timestamps => {
-                Some(Stamps::new(self.stamp_offset, stamps.value, io.now))
-            }
-            Some(_) | None => None,
-        };
+        let stamps = self.agreed_stamps(peer, io);
         // RFC 6691: the MSS counts fixed headers only; options come out of the text.
         let mss = self.send_mss(ends) - if stamps.is_some() { 12 } else { 0 };
         // RFC 7323 2: only if both SYNs carried the option.
@@ -407,6 +402,12 @@ impl Opening {
             }
         }
         Outcome::Open(open, Some(segment))
+    }
+
+    /// RFC 7323 3: timestamps, if both SYNs carried them.
+    fn agreed_stamps(&self, peer: PeerSyn, io: &Io<'_, '_>) -> Option<Stamps> {
+        let theirs = peer.options.timestamps.filter(|_| io.config.timestamps)?;
+        Some(Stamps::new(self.stamp_offset, theirs.value, io.now))
     }
 
     /// The timer: sends the SYN again, or gives up.
