@@ -49,6 +49,7 @@ fn too_short_for_its_metadata() {
 }
 
 proptest! {
+    // test: RFC 1071 1
     #[test]
     fn any_cutting_gives_the_naive_sum(
         bytes in proptest::collection::vec(any::<u8>(), 0..400),

@@ -238,6 +238,7 @@ proptest! {
         prop_assert_eq!(item.packet.to_vec(), payload);
     }
 
+    // test: RFC 1122 2.5
     #[test]
     fn any_bytes_come_up_or_are_dropped_once(
         bytes in proptest::collection::vec(any::<u8>(), 0..64),
