@@ -15,6 +15,7 @@
 //! Who owns the stack implements [`Carrier`] and passes everything that leaves the hub upward to
 //! [`Wakers::notify`].
 
+mod blocks;
 mod handle;
 mod tcp;
 mod udp;
@@ -43,6 +44,7 @@ pub trait Carrier: Send + Sync {
 pub struct Stack {
     carrier: Arc<dyn Carrier>,
     wakers: Arc<Wakers>,
+    blocks: Arc<blocks::Blocks>,
 }
 
 impl std::fmt::Debug for Stack {
@@ -54,7 +56,7 @@ impl std::fmt::Debug for Stack {
 impl Stack {
     /// A stack that is reached by `carrier`, and whose changes come to `wakers`.
     pub fn new(carrier: Arc<dyn Carrier>, wakers: Arc<Wakers>) -> Self {
-        Self { carrier, wakers }
+        Self { carrier, wakers, blocks: Arc::default() }
     }
 
     /// Calls into the hub: for everything that this module does not offer.

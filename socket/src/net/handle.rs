@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use layer::boundary::SocketId;
 use layer::{Duration, Instant, Out};
 
@@ -50,6 +51,11 @@ impl Timeout {
 }
 
 impl Handle {
+    /// A copy of as much of `data` as one write takes, outside the hub.
+    pub(super) fn copy(&self, data: &[u8]) -> Bytes {
+        self.stack.blocks.copy(data)
+    }
+
     pub(super) fn open(stack: &Stack, kind: Kind) -> io::Result<Self> {
         let id = stack.with_hub(|hub, _| hub.socket(kind))?;
         Ok(Self::adopt(stack, id))

@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use layer::Duration;
 
 use super::Stack;
@@ -18,10 +17,6 @@ const BACKLOG: u32 = 128;
 
 /// Copies up to this size are made inside the hub: they are over before a second call would be.
 const SMALL: usize = 16 * 1024;
-
-/// Bytes taken by one `write` at most: enough for several super-segments, and little enough that
-/// what was copied in vain, when the send buffer has less room, does not matter.
-const LARGEST: usize = 256 * 1024;
 
 /// A TCP socket that accepts connections.
 #[derive(Debug)]
@@ -228,7 +223,9 @@ impl Write for &TcpStream {
         if data.len() <= SMALL {
             return self.handle.wait(limit, |id, hub, out| hub.send(id, data, out));
         }
-        let mut copy = Bytes::copy_from_slice(&data[..data.len().min(LARGEST)]);
+        // Several super-segments at a time; what is copied in vain, when the send buffer has less
+        // room, does not matter.
+        let mut copy = self.handle.copy(data);
         self.handle.wait(limit, |id, hub, out| hub.send_bytes(id, &mut copy, out))
     }
 

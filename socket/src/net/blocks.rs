@@ -1,0 +1,71 @@
+//! Memory for what programs write, used again and again: fresh pages cost a fault each, and an
+//! allocator gives large blocks back to the system as fast as they are freed.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
+
+/// Size of a block: the largest single write.
+pub(super) const BLOCK: usize = 256 * 1024;
+
+/// Blocks kept: a send buffer's worth and what is on its way to the device.
+const MOST: usize = 12;
+
+/// Blocks that were handed out, oldest first. The oldest is the first to be free again.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    used: Mutex<VecDeque<BytesMut>>,
+}
+
+impl Blocks {
+    /// A copy of the first [`BLOCK`] bytes of `data`, in a block that nobody refers to any more
+    /// if there is one.
+    pub(super) fn copy(&self, data: &[u8]) -> Bytes {
+        let data = &data[..data.len().min(BLOCK)];
+        let mut block = self.take();
+        block.extend_from_slice(data);
+        let copy = block.split().freeze();
+        let mut used = self.used.lock();
+        if used.len() < MOST {
+            used.push_back(block);
+        }
+        copy
+    }
+
+    fn take(&self) -> BytesMut {
+        let mut used = self.used.lock();
+        if let Some(mut oldest) = used.pop_front() {
+            if oldest.try_reclaim(BLOCK) {
+                return oldest;
+            }
+            used.push_front(oldest);
+        }
+        BytesMut::with_capacity(BLOCK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_used_again_when_nobody_refers_to_it() {
+        let blocks = Blocks::default();
+        let first = blocks.copy(&[1; 100_000]);
+        let place = first.as_ptr();
+        let second = blocks.copy(&[2; 100_000]);
+        assert_ne!(second.as_ptr(), place, "the first is still in use");
+        assert!(first.iter().all(|&byte| byte == 1));
+        drop(first);
+        assert_eq!(blocks.copy(&[3; 200_000]).as_ptr(), place);
+    }
+
+    #[test]
+    fn the_pool_is_bounded_and_long_data_is_cut() {
+        let blocks = Blocks::default();
+        let held: Vec<Bytes> = (0..100).map(|_| blocks.copy(&vec![7; BLOCK + 1])).collect();
+        assert!(held.iter().all(|copy| copy.len() == BLOCK));
+        assert_eq!(blocks.used.lock().len(), MOST);
+    }
+}
