@@ -153,6 +153,17 @@ impl FdReceiver {
     }
 }
 
+/// The error says that one frame was lost in reading, not that the device is: a packet socket
+/// cannot describe every kind of super-frame (SCTP's, say) and consumes what it cannot.
+fn is_about_one_frame(errno: Errno, kind: Kind) -> bool {
+    match kind {
+        Kind::Packet { .. } => {
+            matches!(errno, Errno::INVAL | Errno::NOBUFS | Errno::NOMEM | Errno::MSGSIZE)
+        }
+        Kind::Tap | Kind::Socket { .. } => false,
+    }
+}
+
 impl Receiver for FdReceiver {
     fn receive(&mut self, batch: &mut Vec<PacketBuf>, max: usize) -> Result<usize, DeviceError> {
         let before = batch.len();
@@ -164,6 +175,7 @@ impl Receiver for FdReceiver {
                 Ok(n) => self.accept(n, batch),
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
+                Err(errno) if is_about_one_frame(errno, self.port.kind) => self.bad_offloads += 1,
                 Err(errno) => return Err(self.port.failure("read from", errno)),
             }
         }

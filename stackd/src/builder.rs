@@ -23,6 +23,10 @@ use crate::stack::{InterfaceInfo, LANE_CAPACITY, Stack};
 /// windows of a few fast connections hold at MTU 1500, and a TAP drops what does not fit.
 const QUEUE_FRAMES: u32 = 4096;
 
+/// Receive buffer of a connection, bytes: two thirds of that queue. The peer, the threads in
+/// between and the program take turns on few CPUs; at 1 MiB each waits for the others.
+const RECEIVE_BUFFER: u32 = 4 << 20;
+
 /// Why a stack could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -188,6 +192,10 @@ impl Builder {
             config = config.interface(spoken);
             devices.push(device);
             infos.push(info);
+        }
+        // Where nothing is dropped for it: a queue of super-frames, or one that we made long.
+        if devices.iter().all(|device| device.offload || device.created) {
+            config.tcp.receive_buffer = RECEIVE_BUFFER;
         }
         let capture = capture.map(|path| create_capture(&path, &infos)).transpose()?;
         if let Some(capture) = &capture {

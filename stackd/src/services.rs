@@ -195,7 +195,14 @@ fn accept(listener: &TcpListener, limit: &Limit, stack: &Arc<Stack>, kind: Kind)
     }
 }
 
+/// How long a client may neither send nor take anything. Clients that vanished must not hold the
+/// places of all others for ever.
+const SILENCE: Duration = Duration::from_secs(600);
+
 fn serve(stack: &Stack, kind: Kind, stream: TcpStream, peer: SocketAddr) {
+    // Only a timeout of zero is refused.
+    let _ = stream.set_read_timeout(Some(SILENCE));
+    let _ = stream.set_write_timeout(Some(SILENCE));
     let result = match kind {
         Kind::Echo => echo::tcp(stream),
         Kind::Discard => discard::tcp(stream),

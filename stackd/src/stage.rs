@@ -338,7 +338,8 @@ impl<L: Layer> Core<L> {
         let above = stage.ends.above.as_ref().is_some_and(|lane| lane.is_ready());
         after.more = waits(!self.from_below.is_empty(), below, self.up.room())
             || waits(!self.from_above.is_empty(), above, self.down.room())
-            || (overdue && progressed && !blocked);
+            || (overdue && progressed && !blocked)
+            || !stage.mailbox.1.is_empty();
         let unmet = overdue && !after.more;
         stage.alarm.set(if unmet { Some(now + BLOCKED) } else { self.layer.poll_at() });
         after

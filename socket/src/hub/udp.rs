@@ -128,7 +128,8 @@ impl Hub {
         remote: Option<SocketAddr>,
         out: &mut Out<'_, Self>,
     ) -> Result<(), Errno> {
-        if self.udp(id)?.connecting.is_some() {
+        // One question at a time: a second one would take the place of the first.
+        if self.udp(id)?.connecting.is_some() || self.udp(id)?.awaited > 0 {
             return Err(Errno::ALREADY);
         }
         if let Some(remote) = remote {

@@ -12,6 +12,13 @@ pub(super) const BLOCK: usize = 256 * 1024;
 /// Blocks kept: a send buffer's worth and what is on its way to the device.
 const MOST: usize = 12;
 
+/// Less than this is copied into memory of its own: it must not pin a whole block.
+const WORTH: usize = BLOCK / 2;
+
+/// Blocks looked at for a write: one connection that is not acknowledged must not keep all others
+/// from theirs.
+const PROBES: usize = 3;
+
 /// Blocks that were handed out, oldest first. The oldest is the first to be free again.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
@@ -23,6 +30,9 @@ impl Blocks {
     /// if there is one.
     pub(super) fn copy(&self, data: &[u8]) -> Bytes {
         let data = &data[..data.len().min(BLOCK)];
+        if data.len() < WORTH {
+            return Bytes::copy_from_slice(data);
+        }
         let mut block = self.take();
         block.extend_from_slice(data);
         let copy = block.split().freeze();
@@ -35,11 +45,12 @@ impl Blocks {
 
     fn take(&self) -> BytesMut {
         let mut used = self.used.lock();
-        if let Some(mut oldest) = used.pop_front() {
+        for _ in 0..PROBES.min(used.len()) {
+            let Some(mut oldest) = used.pop_front() else { break };
             if oldest.try_reclaim(BLOCK) {
                 return oldest;
             }
-            used.push_front(oldest);
+            used.push_back(oldest);
         }
         BytesMut::with_capacity(BLOCK)
     }
@@ -52,13 +63,31 @@ mod tests {
     #[test]
     fn a_block_is_used_again_when_nobody_refers_to_it() {
         let blocks = Blocks::default();
-        let first = blocks.copy(&[1; 100_000]);
+        let first = blocks.copy(&[1; 200_000]);
         let place = first.as_ptr();
-        let second = blocks.copy(&[2; 100_000]);
+        let second = blocks.copy(&[2; 200_000]);
         assert_ne!(second.as_ptr(), place, "the first is still in use");
         assert!(first.iter().all(|&byte| byte == 1));
         drop(first);
         assert_eq!(blocks.copy(&[3; 200_000]).as_ptr(), place);
+    }
+
+    #[test]
+    fn one_that_is_held_for_long_keeps_none_from_theirs() {
+        let blocks = Blocks::default();
+        let held = blocks.copy(&[1; BLOCK]);
+        let place = blocks.copy(&[2; BLOCK]).as_ptr();
+        for _ in 0..5 {
+            assert_eq!(blocks.copy(&[3; BLOCK]).as_ptr(), place);
+        }
+        assert!(held.iter().all(|&byte| byte == 1));
+    }
+
+    #[test]
+    fn a_short_write_pins_no_block() {
+        let blocks = Blocks::default();
+        drop(blocks.copy(&[1; 20_000]));
+        assert!(blocks.used.lock().is_empty());
     }
 
     #[test]

@@ -35,6 +35,10 @@ impl TcpListener {
             hub.bind(id, address, out)
         })?;
         handle.complete(None, |id, hub, out| hub.listen(id, BACKLOG, out))?;
+        // TCP answers only if it refuses (somebody else listens there), and then at once.
+        if let Some(refused) = handle.once(|id, hub, _| hub.take_error(id))? {
+            return Err(refused.into());
+        }
         Ok(Self { handle: Arc::new(handle) })
     }
 

@@ -103,13 +103,21 @@ where
     /// Not under any lock here: a reader has none.
     fn offer(&self, outlet: &mut Outlet<Frame>) -> bool {
         let before = outlet.len();
-        self.stage.enter(self.clock.now(), |layer, now, out| {
-            while out.up.room() > 0
-                && let Some(frame) = outlet.pop()
-            {
-                layer.receive(now, frame, out);
+        let mut left = before;
+        while left > 0 {
+            self.stage.enter(self.clock.now(), |layer, now, out| {
+                while out.up.room() > 0
+                    && let Some(frame) = outlet.pop()
+                {
+                    layer.receive(now, frame, out);
+                }
+            });
+            // Leaving the stage makes room above; nobody would tell us of it.
+            if outlet.len() == left {
+                break;
             }
-        });
+            left = outlet.len();
+        }
         outlet.len() < before
     }
 

@@ -21,6 +21,10 @@ pub(super) fn tcp(mut stream: TcpStream) -> io::Result<()> {
 /// Echoes one datagram, from the address it was sent to.
 pub(super) fn udp(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
     let received = socket.recv_with_envelope(buffer)?;
+    // Another echo, or a source, would keep us busy for ever: one forged datagram is enough.
+    if received.from.port() < 1024 {
+        return Ok(());
+    }
     // RFC 1122 4.1.3.5: answer from the address that was asked, if one host has it.
     let source = match received.cast {
         layer::boundary::Cast::Unicast => Some(received.to.ip()),

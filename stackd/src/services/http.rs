@@ -7,6 +7,7 @@
 mod page;
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 
 use layer::Duration;
 use socket::net::TcpStream;
@@ -68,17 +69,36 @@ pub(super) fn serve(stack: &Stack, mut stream: TcpStream) -> io::Result<()> {
                 }
                 continue;
             }
-            Err(Failure::Bad) => return refuse(&mut stream, "400 Bad Request"),
+            Err(Failure::Bad) => {
+                refuse(&mut stream, "400 Bad Request")?;
+                return part(&mut stream);
+            }
             Err(Failure::TooLarge) => {
-                return refuse(&mut stream, "431 Request Header Fields Too Large");
+                refuse(&mut stream, "431 Request Header Fields Too Large")?;
+                return part(&mut stream);
             }
         };
         head.drain(..request.length);
         answer(stack, &mut stream, &request)?;
         if !request.keep {
-            return Ok(());
+            return part(&mut stream);
         }
     }
+}
+
+/// Ends a connection whose client may still be sending: with unread bytes a close is a reset,
+/// which could overtake the answer.
+fn part(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    let mut rest = [0; 4096];
+    for _ in 0..64 {
+        // A timeout, a reset or the end: it is over either way.
+        if !matches!(stream.read(&mut rest), Ok(1..)) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// An answer that ends the connection.
