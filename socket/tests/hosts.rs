@@ -184,6 +184,8 @@ fn a_port_is_taken_once_and_addresses_must_be_ours() {
     assert_eq!(world.hosts[B].bind_udp(now, (any, 53).into()), Err(Errno::ADDRINUSE));
     assert!(world.hosts[B].bind_udp(now, (SERVER, 54).into()).is_ok());
     assert_eq!(world.hosts[B].bind_udp(now, (CLIENT, 54).into()), Err(Errno::ADDRNOTAVAIL));
+    let listening = world.hosts[B].listen(now, (CLIENT, 81).into(), 1);
+    assert_eq!(listening, Err(Errno::ADDRNOTAVAIL));
 }
 
 #[test]
