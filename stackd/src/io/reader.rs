@@ -249,15 +249,16 @@ impl Source {
     /// Counts what was read; after too many empty reads, leaves the device alone for a while.
     fn note(&mut self, n: usize, now: Instant) {
         self.not_before = None;
-        if n == 0 {
+        // A frame that contradicts itself was there, though nothing came of it.
+        let bad = self.receiver.bad_offloads() - self.bad_offloads;
+        if n == 0 && bad == 0 {
             self.empty_reads += 1;
         } else {
             self.empty_reads = 0;
-            let bad = self.receiver.bad_offloads();
+            self.bad_offloads += bad;
             let mut books = self.books.lock();
             books.received += n as u64;
-            books.ledger.add_drops(Reason::LinkBadOffload, bad - self.bad_offloads);
-            self.bad_offloads = bad;
+            books.ledger.add_drops(Reason::LinkBadOffload, bad);
         }
         if self.empty_reads > EMPTY_READS {
             self.not_before = Some(now + LEFT_ALONE);
