@@ -195,3 +195,22 @@ fn reports_of_what_was_never_sent_are_not_believed() {
     sending.ack(10, &[]);
     assert_eq!(sending.bench.tcp.stats().retrans_segs, 0);
 }
+
+#[test]
+fn a_reduction_is_not_taken_back_long_after() {
+    let mut sending = Sending::new(false);
+    for blocks in [&[(1, 2)][..], &[(1, 3)], &[(1, 4)]] {
+        sending.ack(0, blocks);
+    }
+    // Bulk goes on, round trip by round trip, with something always out.
+    let mut acked = 4;
+    while acked < 80 {
+        let sent = sending.ack(acked, &[]);
+        acked = sending.numbers(&sent).last().map_or(acked + 1, |&last| last);
+        sending.bench.ms(50);
+    }
+    let before = sending.bench.tcp.connections()[0].clone();
+    assert!(before.in_flight > 0);
+    sending.ack(acked, &[(0, 1)]);
+    assert_eq!(sending.bench.tcp.stats().undo, 0);
+}

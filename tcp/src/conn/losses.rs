@@ -54,13 +54,9 @@ impl Open {
         let late = echo.is_some_and(|stamps| undo.is_answer_to_original(stamps.echo));
         let spurious = late || (needless > 0 && undo.needless(needless));
         if !spurious {
-            if self.snd.recovery.phase() == Phase::Open && needless == 0 && advanced {
-                // The recovery is over and new data flows: only D-SACK could still tell, and it
-                // comes within a round trip.
-                let past = self.snd.board.iter().all(|range| !range.resent);
-                if past && self.snd.flight() == 0 {
-                    self.snd.undo = None;
-                }
+            if self.snd.recovery.phase() == Phase::Open && undo.is_stale(self.snd.una, self.snd.nxt)
+            {
+                self.snd.undo = None;
             }
             return false;
         }

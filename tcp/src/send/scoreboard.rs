@@ -225,6 +225,7 @@ impl Scoreboard {
     }
 
     /// All ranges, in order.
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &Range> {
         self.ranges.iter()
     }

@@ -16,12 +16,14 @@ pub struct Undo {
     resent: u32,
     /// Something was resent at all.
     any: bool,
+    /// Once recovery is over: what was out then. After that nobody can tell any more.
+    until: Option<Seq>,
 }
 
 impl Undo {
     /// A reduction is about to be made.
     pub fn new(cwnd: u32, ssthresh: u32) -> Self {
-        Self { cwnd, ssthresh, stamp: None, resent: 0, any: false }
+        Self { cwnd, ssthresh, stamp: None, resent: 0, any: false, until: None }
     }
 
     /// `bytes` are resent, our timestamp clock being `stamp`.
@@ -37,6 +39,12 @@ impl Undo {
     /// resend answers the original: it was only late.
     pub fn is_answer_to_original(&self, echo: u32) -> bool {
         self.stamp.is_some_and(|stamp| Seq(echo).before(Seq(stamp)))
+    }
+
+    /// Recovery is over: a round trip later D-SACK has said what it had to say, and a report that
+    /// still comes is about something else. True once that time has passed.
+    pub fn is_stale(&mut self, una: Seq, nxt: Seq) -> bool {
+        !una.before(*self.until.get_or_insert(nxt))
     }
 
     /// D-SACK reports `bytes` as needless. True once all that was resent was needless.
