@@ -4,9 +4,9 @@
 //!   TcpCommand  |                 ^ TcpEvent
 //!               v                 |
 //!   layer.rs    which connection, what is due          table.rs listen.rs ports.rs isn.rs
-//!   conn/       the states: opening, arrives (SEGMENT ARRIVES), output, closing, guard
-//!   send/       what we send: buffer, window, rtt, recovery, persist        cc/ how much
-//!   recv/       what we receive: reassembly, window, ack
+//!   conn/       the states: opening, arrives (SEGMENT ARRIVES), acks, losses, output, closing
+//!   send/       what we send: buffer, window, scoreboard, rack, prr, undo, rtt      cc/ how much
+//!   recv/       what we receive: reassembly, window, ack, sack, paws
 //!   segment.rs options.rs seq.rs     the wire
 //!               |                 ^
 //!         IpOut v                 | IpIn
