@@ -6,7 +6,7 @@
 //! other host, and jumps to the earliest `poll_at`.
 
 use arp::{Arp, Config, Message};
-use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, ethertype};
+use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, Reachability, ethertype};
 use layer::outlet::Driver;
 use layer::{Instant, InterfaceId, Layer, MacAddr, PacketBuf};
 
@@ -29,9 +29,10 @@ fn main() {
     // Left wants to send one packet to right, and one to an address nobody has.
     for (last, text) in [(2, "hello, right"), (9, "hello, nobody")] {
         let next_hop = NextHop::Neighbour([10, 9, 0, last].into());
-        let (interface, ethertype, confirmed) = (InterfaceId(0), ethertype::IPV4, false);
+        let (interface, ethertype) = (InterfaceId(0), ethertype::IPV4);
+        let reachability = Reachability::Unknown;
         let packet = PacketBuf::copy_from(text.as_bytes());
-        let item = NetOut { interface, next_hop, ethertype, confirmed, packet };
+        let item = NetOut { interface, next_hop, ethertype, reachability, packet };
         println!("0.000000s left  IP sends {text:?}");
         hosts[0].arp.send(Instant::ZERO, item, &mut hosts[0].driver.out());
     }

@@ -145,7 +145,7 @@ impl Arp {
         let Some(from) = self.asker(source_of(&item)) else {
             return out.drop(Reason::ArpUnresolvable, item);
         };
-        let Some(advice) = self.cache.consult(now, neighbour, from, item.confirmed) else {
+        let Some(advice) = self.cache.consult(now, neighbour, from, item.reachability) else {
             return out.drop(Reason::ArpTableFull, item);
         };
         match advice {
@@ -442,13 +442,13 @@ impl Counted for Arp {
 }
 
 fn transmit(item: NetOut, destination: MacAddr, out: &mut Out<'_, Arp>) {
-    let NetOut { interface, next_hop: _, ethertype, confirmed: _, packet } = item;
+    let NetOut { interface, next_hop: _, ethertype, reachability: _, packet } = item;
     out.down.push(EthOut { interface, destination, ethertype, packet });
 }
 
 /// Gives a packet back: its neighbour did not answer.
 fn refuse(item: NetOut, out: &mut Out<'_, Arp>) {
-    let NetOut { interface, next_hop, ethertype: _, confirmed: _, packet } = item;
+    let NetOut { interface, next_hop, ethertype: _, reachability: _, packet } = item;
     match next_hop {
         NextHop::Neighbour(next_hop) => {
             out.up.push(NetIn::Unreachable { interface, next_hop, packet });

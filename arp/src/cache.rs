@@ -10,6 +10,7 @@ use core::fmt::Debug;
 use core::hash::{BuildHasher, Hash};
 use std::collections::HashMap;
 
+use layer::boundary::Reachability;
 use layer::{Deadlines, Instant, MacAddr};
 use siphasher::sip::SipHasher13;
 
@@ -96,11 +97,11 @@ impl<A: Copy + Eq + Hash + Debug> Cache<A> {
         now: Instant,
         address: A,
         from: A,
-        confirmed: bool,
+        hint: Reachability,
     ) -> Option<Advice> {
         let limits = self.limits;
         let (slot, advice) = match self.index.get(&address) {
-            Some(&slot) => (slot, self.at(slot)?.consult(now, from, confirmed, &limits)),
+            Some(&slot) => (slot, self.at(slot)?.consult(now, from, hint, &limits)),
             None => {
                 let unknown = Neighbour::unknown(now, address, from, &limits);
                 (self.insert(now, unknown)?, Advice::WaitAndAsk)

@@ -1,7 +1,7 @@
 //! Address resolution as a layer: a bump in the wire between Ethernet and IP.
 //!
 //! ```text
-//!   ip       NetIn ^                 | NetOut {next_hop, confirmed, packet}
+//!   ip       NetIn ^                 | NetOut {next_hop, hint, packet}
 //!            +-----|-----------------v--------------------------------------+
 //!            |     |    ARP up  <- dialect -> next hop down                 |
 //!            |     |    arp.rs: RFC 826 over message.rs                     |

@@ -17,6 +17,7 @@
 
 use core::time::Duration;
 
+use layer::boundary::Reachability;
 use layer::{Instant, MacAddr};
 
 use crate::config::Limits;
@@ -135,23 +136,28 @@ impl<A: Copy> Neighbour<A> {
         Self::with(address, address, State::Static { mac })
     }
 
-    /// A packet from `from` goes to this neighbour; `confirmed` as in `NetOut`.
+    /// A packet from `from` goes to this neighbour; `hint` is the transport's word.
     pub(crate) fn consult(
         &mut self,
         now: Instant,
         from: A,
-        confirmed: bool,
+        hint: Reachability,
         limits: &Limits,
     ) -> Advice {
         self.used_at = Some(now);
+        // RFC 9293 3.8.3: a transport that hears nothing doubts the neighbour, however lately it
+        // was heard.
+        let doubted = hint == Reachability::Doubted;
         match self.state {
             State::Static { mac } => Advice::Send(mac),
             // RFC 1122 2.3.2.1: advice from a higher layer keeps an entry alive.
-            State::Reachable { mac, .. } | State::Probing { mac, .. } if confirmed => {
+            State::Reachable { mac, .. } | State::Probing { mac, .. }
+                if hint == Reachability::Confirmed =>
+            {
                 self.state = State::Reachable { mac, until: now + limits.reachable };
                 Advice::Send(mac)
             }
-            State::Reachable { mac, until } if now < until => Advice::Send(mac),
+            State::Reachable { mac, until } if now < until && !doubted => Advice::Send(mac),
             // RFC 1122 2.3.2.1: unicast poll, while the old address stays in use.
             State::Reachable { mac, until } if now < until + limits.stale => {
                 let asks = self.may_ask(now, limits);

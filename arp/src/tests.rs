@@ -5,7 +5,9 @@
 
 use core::net::Ipv4Addr;
 
-use layer::boundary::{AddressState, Cast, EthIn, EthOut, NetIn, NetOut, NextHop, ethertype};
+use layer::boundary::{
+    AddressState, Cast, EthIn, EthOut, NetIn, NetOut, NextHop, Reachability, ethertype,
+};
 use layer::outlet::Driver;
 use layer::{Duration, Instant, InterfaceId, Layer, MacAddr, Note, PacketBuf, Reason};
 
@@ -81,7 +83,7 @@ impl Bench {
             interface: INTERFACE,
             next_hop,
             ethertype: ethertype::IPV4,
-            confirmed: false,
+            reachability: Reachability::Unknown,
             packet,
         });
     }
@@ -95,13 +97,13 @@ impl Bench {
         self.send_from(ip(2), NextHop::Neighbour(ip(to).into()), number);
     }
 
-    /// The same, with the transport's word that the neighbour is there.
-    pub(crate) fn send_confirmed(&mut self, to: u8, number: u8) {
+    /// The same, with the transport's word on the neighbour.
+    pub(crate) fn send_hinted(&mut self, reachability: Reachability, to: u8, number: u8) {
         self.send_out(NetOut {
             interface: INTERFACE,
             next_hop: NextHop::Neighbour(ip(to).into()),
             ethertype: ethertype::IPV4,
-            confirmed: true,
+            reachability,
             packet: packet(ip(2), number),
         });
     }

@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use arp::{Acd, Arp, Config, Limits, Message, Operation};
 use laws::proptest::prelude::*;
 use laws::{Subject, strategy};
-use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, ethertype};
+use layer::boundary::{Cast, EthIn, EthOut, NetIn, NetOut, NextHop, Reachability, ethertype};
 use layer::{Accounted, InterfaceId, Layer, MacAddr, PacketBuf};
 
 const INTERFACE: InterfaceId = InterfaceId(0);
@@ -56,10 +56,15 @@ impl Subject for Arps {
             }),
             1 => strategy::packet(3000),
         ];
-        (next_hop, packet, any::<bool>())
-            .prop_map(|(next_hop, packet, confirmed)| {
+        let hint = prop_oneof![
+            Just(Reachability::Unknown),
+            Just(Reachability::Confirmed),
+            Just(Reachability::Doubted),
+        ];
+        (next_hop, packet, hint)
+            .prop_map(|(next_hop, packet, reachability)| {
                 let ethertype = ethertype::IPV4;
-                NetOut { interface: INTERFACE, next_hop, ethertype, confirmed, packet }
+                NetOut { interface: INTERFACE, next_hop, ethertype, reachability, packet }
             })
             .boxed()
     }
@@ -86,7 +91,7 @@ impl Subject for Arps {
     fn answer_above(&self, item: &NetIn, _: u32) -> Option<NetOut> {
         let NetIn::Unreachable { interface, next_hop, packet } = item.clone() else { return None };
         let (next_hop, ethertype) = (NextHop::Neighbour(next_hop), ethertype::IPV4);
-        Some(NetOut { interface, next_hop, ethertype, confirmed: false, packet })
+        Some(NetOut { interface, next_hop, ethertype, reachability: Reachability::Unknown, packet })
     }
 
     fn work(&self, layer: &Arp) -> Option<u64> {

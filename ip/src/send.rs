@@ -51,7 +51,7 @@ impl Ip {
         let header = self.header_for(&plan, &send);
         let whole =
             header.total_len <= plan.mtu as usize || send.packet.offload().segmentation.is_some();
-        let Send { confirmed, mut packet, protocol, .. } = send;
+        let Send { reachability, mut packet, protocol, .. } = send;
         match plan.way {
             Way::Loop => {
                 header.prepend_to(&mut packet);
@@ -65,7 +65,7 @@ impl Ip {
                     interface: plan.interface,
                     next_hop,
                     ethertype: ethertype::IPV4,
-                    confirmed,
+                    reachability,
                     packet,
                 };
                 if whole {

@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr};
 use ip::{Config, Interface, Ip};
 use laws::{BoxedStrategy, Strategy, Subject, check, strategy};
 use layer::boundary::{
-    AddressState, Cast, Datagram, IpIn, IpOut, NetIn, NetOut, RejectReason, RouterFact, Send,
-    ethertype,
+    AddressState, Cast, Datagram, IpIn, IpOut, NetIn, NetOut, Reachability, RejectReason,
+    RouterFact, Send, ethertype,
 };
 use layer::{InterfaceId, PacketBuf};
 use proptest::prelude::*;
@@ -181,7 +181,7 @@ fn send() -> impl Strategy<Value = IpOut> {
                 ttl,
                 tos: 0,
                 dont_fragment,
-                confirmed: false,
+                reachability: Reachability::Unknown,
                 packet,
             })
         },

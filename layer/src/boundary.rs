@@ -183,6 +183,20 @@ pub enum NextHop {
     Group(IpAddr),
 }
 
+/// What a transport has noticed of the way to its peer; the hint rides on ordinary traffic
+/// (RFC 1122 2.3.2.1, RFC 4861 7.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reachability {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It has just heard from the other end: the neighbour is there.
+    Confirmed,
+    /// It has asked several times and heard nothing (R1 of RFC 9293 3.8.3): the neighbour may be
+    /// gone and is to be asked again.
+    Doubted,
+}
+
 /// ip -> arp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetOut {
@@ -192,9 +206,8 @@ pub struct NetOut {
     pub next_hop: NextHop,
     /// [`ethertype::IPV4`] or [`ethertype::IPV6`].
     pub ethertype: u16,
-    /// The transport has just heard from the other end through this neighbour: it is reachable
-    /// (the hint of RFC 1122 2.3.2.1 and RFC 4861 7.3.1).
-    pub confirmed: bool,
+    /// What the transport knows of the way through this neighbour.
+    pub reachability: Reachability,
     /// From the IP header on.
     pub packet: PacketBuf,
 }
@@ -344,8 +357,8 @@ pub struct Send {
     pub tos: u8,
     /// Never fragment: too big becomes [`IpErrorKind::FragmentationNeeded`].
     pub dont_fragment: bool,
-    /// Reachability hint, see [`NetOut::confirmed`].
-    pub confirmed: bool,
+    /// What the transport knows of the way there.
+    pub reachability: Reachability,
     /// The transport header and payload. Where the checksum state is `Partial`, the field is 0 and
     /// IP adds the pseudo-header.
     pub packet: PacketBuf,

@@ -22,6 +22,11 @@ pub struct Config {
     /// Resends of a data segment before giving up: R2 of RFC 9293 3.8.3, at least 100 s.
     /// Linux's `tcp_retries2`.
     pub retries: u32,
+    /// Resends after which the way to the peer is doubted: R1 of RFC 9293 3.8.3, at least 3.
+    /// Linux's `tcp_retries1`.
+    pub doubt_after: u32,
+    /// Resends for a socket that is closed already: more than 100 s as well, and Linux's number.
+    pub orphan_retries: u32,
     /// Resends of a SYN: 1+2+..+128 s = 255 s, at least the 3 minutes of MUST-23.
     pub syn_retries: u32,
     /// Resends of a SYN-ACK: Linux's `tcp_synack_retries`; 63 s.
@@ -59,6 +64,8 @@ impl Config {
             rto_max: Duration::from_secs(120),
             rto_initial: Duration::from_secs(1),
             retries: 15,
+            doubt_after: 3,
+            orphan_retries: 8,
             syn_retries: 7,
             syn_ack_retries: 5,
             delayed_ack: Duration::from_millis(40),

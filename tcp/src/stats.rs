@@ -68,6 +68,8 @@ stats! {
     abort_on_timeout = "TcpExtTCPAbortOnTimeout",
     /// Segments that timestamps showed to be old (PAWS).
     paws_estab = "TcpExtPAWSEstab",
+    /// Keep-alive probes sent.
+    keep_alive = "TcpExtTCPKeepAlive",
     /// Connections that ended in TIME-WAIT.
     time_waits = "TcpExtTW",
 }

@@ -17,6 +17,10 @@ pub struct Timers {
     pub probe: Option<Instant>,
     /// Acknowledge what is owed (RFC 9293 3.8.6.3).
     pub delayed_ack: Option<Instant>,
+    /// The application's own timeout for what waits (RFC 9293 3.8.3).
+    pub user_timeout: Option<Instant>,
+    /// Ask an idle peer whether it is still there (RFC 9293 3.8.4).
+    pub keepalive: Option<Instant>,
     /// A closed socket waited long enough in FIN-WAIT-2.
     pub fin_wait_2: Option<Instant>,
 }
@@ -24,10 +28,19 @@ pub struct Timers {
 impl Timers {
     /// The earliest of them.
     pub fn next(&self) -> Option<Instant> {
-        let Self { retransmit, persist, reorder, probe, delayed_ack, fin_wait_2 } = *self;
-        [retransmit, persist, reorder, probe, delayed_ack, fin_wait_2]
-            .into_iter()
-            .fold(None, earliest)
+        let Self {
+            retransmit,
+            persist,
+            reorder,
+            probe,
+            delayed_ack,
+            user_timeout,
+            keepalive,
+            fin_wait_2,
+        } = *self;
+        let (data, ack) = ([retransmit, persist, reorder, probe], delayed_ack);
+        let life = [user_timeout, keepalive, fin_wait_2];
+        data.into_iter().chain(life).fold(ack, earliest)
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use layer::boundary::{CloseReason, SocketError, TcpCommand, TcpEvent, TcpOptions};
+use layer::boundary::{TcpCommand, TcpEvent, TcpOptions};
 use layer::{Duration, Layer};
 use tcp::{Flags, Segment};
 
@@ -136,36 +136,6 @@ fn timeouts_resend_the_first_segment_and_double() {
     }
     // The handshake took no time: RTO is the floor of 200 ms.
     assert_eq!(times, [200, 600, 1400, 3000, 6200, 12_600]);
-}
-
-// test: RFC 9293 MUST-20
-// test: RFC 9293 SHLD-11
-#[test]
-fn an_absent_peer_is_given_up_after_r2_and_not_before_100_s() {
-    let mut bench = Bench::new();
-    bench.accept();
-    bench.write(ACCEPTED, pattern(500));
-    let start = bench.now;
-    while bench.events().is_empty() {
-        bench.now = bench.now.max(bench.tcp.poll_at().expect("a value"));
-        bench.poll();
-    }
-    assert!(bench.now.since(start) > Duration::from_secs(100));
-    assert!(bench.now.since(start) < Duration::from_secs(1200));
-    assert_eq!(bench.state(), "CLOSED");
-    bench.sent();
-    bench.advance(Duration::from_secs(1000));
-    assert_eq!(bench.sent(), [], "no more packets");
-}
-
-#[test]
-fn the_error_after_r2_is_timed_out() {
-    let mut bench = Bench::new();
-    bench.accept();
-    bench.write(ACCEPTED, pattern(500));
-    bench.advance(Duration::from_secs(2000));
-    let reason = CloseReason::Failed(SocketError::TimedOut);
-    assert_eq!(bench.events(), [TcpEvent::Closed { socket: ACCEPTED, reason }]);
 }
 
 // test: RFC 5681 3.2

@@ -8,7 +8,9 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use etherparse::UdpHeader;
-use layer::boundary::{Cast, IpErrorKind, IpOut, Route, Send, SocketError, SocketId, protocol};
+use layer::boundary::{
+    Cast, IpErrorKind, IpOut, Reachability, Route, Send, SocketError, SocketId, protocol,
+};
 use layer::{ChecksumState, Offload, Out, PacketBuf, Reason};
 
 use crate::command::is_nobodys;
@@ -145,7 +147,7 @@ impl Udp {
             ttl: socket.options.ttl,
             tos: socket.options.tos,
             dont_fragment: socket.options.dont_fragment,
-            confirmed: false,
+            reachability: Reachability::Unknown,
             packet,
         }));
     }

@@ -1,6 +1,6 @@
 //! Resolution, answers and learning, rule by rule.
 
-use layer::boundary::ethertype;
+use layer::boundary::{Reachability, ethertype};
 use layer::{InterfaceId, PacketBuf};
 
 use super::*;
@@ -272,7 +272,7 @@ fn the_transports_word_keeps_an_entry_alive() {
     bench.hear_reply(9, 9);
     for number in 0..10 {
         bench.pass(40_000);
-        bench.send_confirmed(9, number);
+        bench.send_hinted(Reachability::Confirmed, 9, number);
         assert_eq!(bench.down(), [format!("packet {number} -> m9")]);
     }
     // Also once it is stale, or being probed.
@@ -280,8 +280,31 @@ fn the_transports_word_keeps_an_entry_alive() {
     bench.send(9, 11);
     assert_eq!(bench.down().len(), 2);
     assert_eq!(bench.knows(9), known(NeighbourState::Probing, 9));
-    bench.send_confirmed(9, 12);
+    bench.send_hinted(Reachability::Confirmed, 9, 12);
     assert_eq!(bench.knows(9), known(NeighbourState::Reachable, 9));
+}
+
+// RFC 9293 3.8.3: the transport's doubt has a neighbour asked again that was heard just now; while
+// it is asked, it is used, and it stays if it answers.
+// test: RFC 9293 MUST-20
+#[test]
+fn the_transports_doubt_has_the_neighbour_asked_again() {
+    let mut bench = Bench::optimistic();
+    bench.hear_reply(9, 9);
+    bench.pass(5000);
+    bench.send(9, 1);
+    assert_eq!(bench.down(), ["packet 1 -> m9"]);
+    bench.send_hinted(Reachability::Doubted, 9, 2);
+    assert_eq!(bench.down(), ["packet 2 -> m9", "who-has .9 tell .2 -> m9"]);
+    assert_eq!(bench.knows(9), known(NeighbourState::Probing, 9));
+    bench.hear_reply(9, 9);
+    assert_eq!(bench.knows(9), known(NeighbourState::Reachable, 9));
+    // Doubted again and silent now: three questions, and it is forgotten.
+    bench.send_hinted(Reachability::Doubted, 9, 3);
+    bench.pass(10_000);
+    bench.down();
+    bench.send(9, 4);
+    assert_eq!(bench.down(), ["who-has .9 tell .2 -> all"]);
 }
 
 #[test]

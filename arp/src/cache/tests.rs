@@ -29,6 +29,10 @@ struct Model {
     table: BTreeMap<u8, Naive>,
 }
 
+fn hint(confirmed: bool) -> Reachability {
+    if confirmed { Reachability::Confirmed } else { Reachability::Unknown }
+}
+
 impl Model {
     fn consult(&mut self, now: Instant, address: u8, confirmed: bool) -> Advice {
         let Limits { request_interval, reachable, stale, .. } = self.limits;
@@ -152,7 +156,7 @@ proptest! {
             match step {
                 Step::Consult(address, confirmed) => {
                     let expected = Some(model.consult(now, address, confirmed));
-                    prop_assert_eq!(cache.consult(now, address, 0, confirmed), expected);
+                    prop_assert_eq!(cache.consult(now, address, 0, hint(confirmed)), expected);
                 }
                 Step::Heard(address, m, take_in) => {
                     let expected = model.heard(now, address, mac(m), take_in);
@@ -195,7 +199,7 @@ proptest! {
             let mut asks = Vec::new();
             match step {
                 Step::Consult(address, confirmed) => {
-                    match cache.consult(now, address, 0, confirmed) {
+                    match cache.consult(now, address, 0, hint(confirmed)) {
                         Some(Advice::WaitAndAsk | Advice::SendAndAsk(_)) => asks.push(address),
                         Some(Advice::Send(_) | Advice::Wait | Advice::Unreachable) | None => {}
                     }
@@ -247,7 +251,7 @@ fn hints_are_bounded_by_the_questions_under_way() {
     for round in 0..10_000_u32 {
         cache.heard(now, round, mac(1), true);
         if round % 4 == 0 {
-            cache.consult(now, round, 0, false);
+            cache.consult(now, round, 0, Reachability::Unknown);
         }
         now += Duration::from_micros(10);
         while cache.due(now).is_some() {}

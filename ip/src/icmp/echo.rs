@@ -5,7 +5,7 @@
 
 use core::net::IpAddr;
 
-use layer::boundary::{Cast, Send, protocol};
+use layer::boundary::{Cast, Reachability, Send, protocol};
 use layer::{Instant, Out, PacketBuf, Reason};
 
 use super::message::{HEADER, Message, kind};
@@ -47,7 +47,7 @@ impl Ip {
                 // The class of service comes back, not a mark of congestion (RFC 3168).
                 tos: arrival.header.tos & !3,
                 dont_fragment: false,
-                confirmed: false,
+                reachability: Reachability::Unknown,
                 packet: reply,
             },
             out,

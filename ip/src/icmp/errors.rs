@@ -3,7 +3,7 @@
 use core::hash::Hasher;
 use core::net::IpAddr;
 
-use layer::boundary::{Cast, IpError, IpErrorKind, IpIn, Send, protocol};
+use layer::boundary::{Cast, IpError, IpErrorKind, IpIn, Reachability, Send, protocol};
 use layer::{Instant, Note, Out, PacketBuf, Reason};
 use siphasher::sip::SipHasher13;
 
@@ -110,7 +110,7 @@ impl Ip {
             ttl: None,
             tos: 0,
             dont_fragment: false,
-            confirmed: false,
+            reachability: Reachability::Unknown,
             packet,
         };
         if !self.send_icmp(send, out) {

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use ip::{Config, Interface, Ip};
 use layer::boundary::{
-    Cast, Datagram, IpError, IpIn, IpOut, NetIn, NetOut, Send, ethertype, protocol,
+    Cast, Datagram, IpError, IpIn, IpOut, NetIn, NetOut, Reachability, Send, ethertype, protocol,
 };
 use layer::outlet::Driver;
 use layer::{Counted, Duration, Instant, InterfaceId, Layer, PacketBuf, Reason};
@@ -274,7 +274,7 @@ pub(crate) fn to(destination: Ipv4Addr, payload: Vec<u8>) -> Send {
         ttl: None,
         tos: 0,
         dont_fragment: false,
-        confirmed: false,
+        reachability: Reachability::Unknown,
         packet: PacketBuf::copy_from(&payload),
     }
 }

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use ip::{Config, Interface, RouteEntry};
 use layer::boundary::{
-    Cast, IpErrorKind, IpIn, IpOut, NetIn, NextHop, Path, Route, Send, protocol,
+    Cast, IpErrorKind, IpIn, IpOut, NetIn, NextHop, Path, Reachability, Route, Send, protocol,
 };
 use layer::{
     ChecksumState, InterfaceId, Layer, PacketBuf, Reason, Segmentation, SegmentationKind, checksum,
@@ -18,12 +18,17 @@ use crate::common::*;
 #[test]
 fn the_header_says_what_the_transport_asked_for() {
     let mut host = Host::new();
-    let send = Send { ttl: Some(3), tos: 0x2e << 2, confirmed: true, ..to(PEER, udp(b"x")) };
+    let send = Send {
+        ttl: Some(3),
+        tos: 0x2e << 2,
+        reachability: Reachability::Confirmed,
+        ..to(PEER, udp(b"x"))
+    };
     host.send(IpOut::Datagram(send));
     let down = host.down();
     let [item] = down.as_slice() else { panic!("{down:?}") };
     assert_eq!(item.next_hop, NextHop::Neighbour(PEER.into()));
-    assert!(item.confirmed);
+    assert_eq!(item.reachability, Reachability::Confirmed);
     let sent = read(&item.packet);
     assert_eq!((sent.ttl, sent.tos, sent.protocol), (3, 0xb8, 17));
     assert_eq!((sent.source, sent.destination), (US, PEER));

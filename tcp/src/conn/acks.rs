@@ -23,6 +23,7 @@ impl Open {
             freed = self.snd.acknowledge(segment.ack);
             self.bytes_acked += u64::from(freed);
             self.tell.room = self.tell.room.saturating_add(freed);
+            self.patience.renew();
         }
         let needless = self.take_blocks(io, segment, &mut delivered);
         if advanced {
@@ -186,6 +187,7 @@ impl Open {
         if was_closed && self.snd.window.size() > 0 {
             self.timers.persist = None;
             self.snd.persist.reset();
+            self.patience.renew();
             // What was sent into the closed window as a probe was probably thrown away.
             let out = self.snd.flight();
             self.snd.board.mark_first_lost(out);

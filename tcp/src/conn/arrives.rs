@@ -208,6 +208,7 @@ impl Open {
             io.out.drop(Reason::TcpBadAck, segment);
             return Step::Done(Fate::Stay);
         }
+        self.heard(io.now);
         // An answer of any kind: the peer is there (RFC 9293 3.8.6.1 MUST-37). For a socket that
         // nobody holds any more that does not go on for ever (RFC 6429).
         if self.snd.window.size() == 0 && !self.orphan {

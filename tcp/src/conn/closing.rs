@@ -1,6 +1,6 @@
 //! The ways a connection ends from our side, and TIME-WAIT (RFC 9293 3.6, 3.10.4, 3.10.5).
 
-use layer::boundary::{SocketError, TcpState};
+use layer::boundary::{Reachability, SocketError, TcpState};
 use layer::{Instant, Reason};
 
 use crate::conn::guard::limit;
@@ -111,7 +111,7 @@ impl TimeWait {
         if !expected && allowed {
             let mut ack = Segment::bare(ends.local, ends.remote, Flags::ACK, self.snd_nxt);
             ack.ack = self.rcv_nxt;
-            emit(io, ends, ack, false);
+            emit(io, ends, ack, Reachability::Unknown);
         }
         io.out.consume(segment);
         Reopened::No

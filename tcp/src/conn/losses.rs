@@ -2,7 +2,6 @@
 //! (RFC 8985, RFC 9937, RFC 3522, RFC 4015).
 
 use layer::Note;
-use layer::boundary::SocketError;
 
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::segment::Segment;
@@ -79,16 +78,14 @@ impl Open {
     /// RFC 6298 5.4 to 5.6: the retransmission timer expired.
     pub fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
         io.stats.timeouts += 1;
-        // RFC 9293 3.8.3 MUST-20: after R2 the connection is closed.
-        if self.snd.retries >= io.config.retries {
-            io.stats.abort_on_timeout += 1;
-            return Fate::failed(SocketError::TimedOut);
-        }
         let fresh = self.snd.retries == 0 && self.snd.recovery.phase() != Phase::Loss;
+        let fate = self.unanswered(io);
+        if fate != Fate::Stay {
+            return fate;
+        }
         if fresh {
             self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         }
-        self.snd.retries += 1;
         self.cc.timeout(self.snd.flight(), fresh);
         self.snd.recovery.timeout(self.snd.nxt);
         self.snd.board.timeout();

@@ -5,9 +5,11 @@ pub mod acks;
 pub mod arrives;
 pub mod closing;
 pub mod guard;
+pub mod keepalive;
 pub mod losses;
 pub mod opening;
 pub mod output;
+pub mod patience;
 pub mod state;
 
 use core::net::SocketAddr;
@@ -27,7 +29,9 @@ use crate::send::Sender;
 use crate::stats::Stats;
 use crate::timers::Timers;
 use closing::TimeWait;
+use keepalive::KeepAlive;
 use opening::Opening;
+use patience::Patience;
 use state::Event;
 
 /// What every step of a connection works with besides the connection itself.
@@ -130,6 +134,10 @@ pub struct Open {
     pub listener: Option<SocketId>,
     /// The application closed the socket.
     pub orphan: bool,
+    /// How long silence is borne.
+    pub patience: Patience,
+    /// Whether the peer is still there.
+    pub keepalive: KeepAlive,
     /// When the last challenge ACK left (RFC 5961 7).
     pub challenged: Option<Instant>,
     /// The segment being processed came without text (it may have lost it since).

@@ -1,13 +1,15 @@
 //! SYN-SENT and SYN-RECEIVED: the handshake, both ways and simultaneous (RFC 9293 3.5, 3.10.7.3).
 
 use layer::Instant;
-use layer::boundary::{SocketError, SocketId, TcpOptions, TcpState};
+use layer::boundary::{Reachability, SocketError, SocketId, TcpOptions, TcpState};
 use layer::{Duration, Reason};
 
 use crate::cc;
 use crate::config::Config;
 use crate::conn::guard::limit;
+use crate::conn::keepalive::KeepAlive;
 use crate::conn::output::emit;
+use crate::conn::patience::Patience;
 use crate::conn::{Ends, Io, Open, Tell, note_state, state};
 use crate::options::{Options, Timestamps};
 use crate::recv::Receiver;
@@ -143,12 +145,13 @@ impl Opening {
                 .then(|| Timestamps { value: clock(self.stamp_offset, io.now), echo: self.echo() }),
             ..Options::default()
         };
-        emit(io, ends, segment, false);
+        emit(io, ends, segment, self.reachability(io.config));
         // RFC 9293 3.8.3 MUST-22: SYNs are resent with back-off like anything else.
         let backoff = 1_u32.checked_shl(self.retries).unwrap_or(u32::MAX);
         let wait: Duration =
             io.config.rto_initial.saturating_mul(backoff).min(io.config.rto_max * 2);
-        self.retransmit = Some(io.now + wait);
+        let at = io.now + wait;
+        self.retransmit = Some(self.expires().map_or(at, |end| end.min(at)));
     }
 
     /// RFC 9293 3.7.1 MUST-67: what we can take is the path's packet less fixed headers.
@@ -224,7 +227,7 @@ impl Opening {
                 let mut reset = Segment::bare(ends.local, ends.remote, Flags::RST, segment.ack);
                 reset.ack = Seq(0);
                 io.stats.out_rsts += 1;
-                emit(io, ends, reset, false);
+                emit(io, ends, reset, Reachability::Unknown);
             }
             io.out.drop(Reason::TcpBadAck, segment);
             return Outcome::Stay;
@@ -307,7 +310,7 @@ impl Opening {
         if segment.ack != self.iss.plus(1) {
             let reset = Segment::bare(ends.local, ends.remote, Flags::RST, segment.ack);
             io.stats.out_rsts += 1;
-            emit(io, ends, reset, false);
+            emit(io, ends, reset, Reachability::Unknown);
             io.out.drop(Reason::TcpBadAck, segment);
             return Outcome::Stay;
         }
@@ -327,7 +330,7 @@ impl Opening {
             let value = clock(self.stamp_offset, io.now);
             ack.options.timestamps = Some(Timestamps { value, echo: self.echo() });
         }
-        emit(io, ends, ack, false);
+        emit(io, ends, ack, Reachability::Unknown);
     }
 
     /// Both SYNs are here and ours is acknowledged: ESTABLISHED.
@@ -372,6 +375,8 @@ impl Opening {
                 Origin::Active => None,
             },
             orphan: false,
+            patience: Patience::default(),
+            keepalive: KeepAlive::new(io.now),
             challenged: None,
             force_one: false,
             bare_arrival: false,
@@ -415,12 +420,7 @@ impl Opening {
         if !fired(&mut self.retransmit, io.now) {
             return Outcome::Stay;
         }
-        // RFC 9293 3.8.3 MUST-23: R2 for a SYN is at least 3 minutes.
-        let limit = match self.origin {
-            Origin::Active => io.config.syn_retries,
-            Origin::Passive(_) => io.config.syn_ack_retries,
-        };
-        if self.retries >= limit {
+        if self.is_hopeless(io) {
             io.stats.abort_on_timeout += 1;
             return match self.origin {
                 Origin::Active => Outcome::Failed(self.soft_error.unwrap_or(SocketError::TimedOut)),

@@ -3,7 +3,7 @@
 //! Data leaves in super-segments of up to 64 KiB; cutting them at the MSS is left to the device or
 //! to `link` (metadata, not a second path). Everything here is in bytes.
 
-use layer::boundary::{IpOut, Send, protocol};
+use layer::boundary::{IpOut, Reachability, Send, protocol};
 use layer::{Instant, Note, PacketBuf, Segmentation, SegmentationKind};
 
 use crate::conn::{Ends, Fate, Io, Open};
@@ -20,7 +20,7 @@ use layer::boundary::SocketError;
 const SUPER: u32 = 65_535 - 60 - 60;
 
 /// Sends one segment down.
-pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, confirmed: bool) {
+pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, reachability: Reachability) {
     let (source, destination) = (segment.source.ip(), segment.destination.ip());
     io.stats.out_segs += 1;
     io.out.down.push(IpOut::Datagram(Send {
@@ -33,7 +33,7 @@ pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, confirmed: bool)
         tos: ends.tos,
         // RFC 8900: TCP never emits fragments; a path that is too narrow says so (RFC 1191).
         dont_fragment: true,
-        confirmed,
+        reachability,
         packet: segment.write(),
     }));
 }
@@ -59,13 +59,19 @@ impl Open {
         self.rcv.ack.sent();
         self.timers.delayed_ack = None;
         self.segs_out += 1;
-        let confirmed = core::mem::take(&mut self.snd.confirmed);
-        emit(io, ends, segment, confirmed);
+        let reachability = self.reachability(io.config);
+        emit(io, ends, segment, reachability);
     }
 
     /// An acknowledgement without text.
     pub fn send_ack(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
         let segment = self.segment(ends, io.now, Flags::ACK, self.acceptable_seq());
+        self.dispatch(ends, io, segment);
+    }
+
+    /// An acknowledgement from one before SND.NXT, which the peer has to answer.
+    pub fn send_keepalive(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let segment = self.segment(ends, io.now, Flags::ACK, self.snd.nxt.minus(1));
         self.dispatch(ends, io, segment);
     }
 
@@ -85,6 +91,8 @@ impl Open {
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
         self.arm_persist(io);
         self.arm_probe(io);
+        self.arm_user_timeout(io);
+        self.arm_keepalive(io);
         match self.rcv.ack.at_end_of_batch() {
             Due::Now => self.send_ack(ends, io),
             Due::Later => {
@@ -309,6 +317,9 @@ impl Open {
         if fired(&mut self.timers.fin_wait_2, io.now) {
             return Fate::failed(SocketError::TimedOut);
         }
+        if fired(&mut self.timers.user_timeout, io.now) {
+            return self.give_up(io);
+        }
         if fired(&mut self.timers.delayed_ack, io.now) {
             io.stats.delayed_acks += 1;
             self.rcv.ack.demand();
@@ -324,6 +335,9 @@ impl Open {
         }
         if fired(&mut self.timers.probe, io.now) && self.snd.flight() > 0 {
             self.probe_tail(ends, io);
+        }
+        if fired(&mut self.timers.keepalive, io.now) {
+            return self.keep_alive(ends, io);
         }
         Fate::Stay
     }
@@ -352,11 +366,10 @@ impl Open {
     fn probe(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
         // RFC 9293 3.8.6.1 MUST-37: probing goes on for ever while the peer answers; each answer
         // sets `retries` back.
-        if self.snd.retries >= io.config.retries {
-            io.stats.abort_on_timeout += 1;
-            return Fate::failed(SocketError::TimedOut);
+        let fate = self.unanswered(io);
+        if fate != Fate::Stay {
+            return fate;
         }
-        self.snd.retries += 1;
         self.snd.persist.probed();
         io.stats.win_probe += 1;
         if self.snd.flight() > 0 {

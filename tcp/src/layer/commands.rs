@@ -329,6 +329,8 @@ impl Tcp {
                 }
                 let before = open.send_capacity(config);
                 open.options = options;
+                // Set anew from the new times.
+                open.timers.keepalive = None;
                 // A larger buffer is more room; a smaller one fills up by itself.
                 let grown = open.send_capacity(config).saturating_sub(before);
                 open.tell.room = open.tell.room.saturating_add(grown);

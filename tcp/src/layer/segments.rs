@@ -1,6 +1,8 @@
 //! What comes from below: segments to their connections, listeners, or nobody; errors; routes.
 
-use layer::boundary::{Cast, CloseReason, Datagram, IpError, IpErrorKind, SocketId, TcpState};
+use layer::boundary::{
+    Cast, CloseReason, Datagram, IpError, IpErrorKind, Reachability, SocketId, TcpState,
+};
 use layer::{Instant, Out, Reason};
 
 use super::Tcp;
@@ -165,7 +167,7 @@ impl Tcp {
             self.stats.out_rsts += 1;
             let ends = ends_of(&segment, SocketId::default());
             let Self { stats, config, .. } = self;
-            emit(&mut Io { now, out, stats, config }, &ends, reset, false);
+            emit(&mut Io { now, out, stats, config }, &ends, reset, Reachability::Unknown);
         }
         out.drop(Reason::TcpNoConnection, segment);
     }
@@ -250,6 +252,7 @@ impl Tcp {
             Phase::Open(open) if seq.within(open.snd.una, open.snd.flight().max(1)) => {
                 // RFC 9293 3.9.2.2 MUST-56, RFC 5461: never fatal once synchronized.
                 open.tell.soft_error = Some(told);
+                open.patience.trouble(told);
                 false
             }
             Phase::Opening(_) | Phase::Open(_) | Phase::TimeWait(_) | Phase::Over(_) => {
