@@ -21,7 +21,9 @@
 //! Super-segments are cut before they are shown. Text is a pattern by position, and checked.
 //!
 //! **Calls**: `listen PORT`, `connect PORT`, `connected [ERRNO]`, `accept`, `write N [ERRNO]`,
-//! `read N` (`read 0` is the end), `read ERRNO`, `shutdown`, `close`, `abort`, `state NAME`,
+//! `read N` (`read 0` is the end), `read N of MAX` (asks for MAX, gets N), `read ERRNO`,
+//! `urgent N` (a write with MSG_OOB), `mark yes|no` (SIOCATMARK), `priority yes|no` (POLLPRI),
+//! `shutdown`, `close`, `abort`, `state NAME`,
 //! `quiet` (nothing was sent until now), `flow PORT` (segments of another port of the peer from
 //! here on), `again` (the next SYN of the host begins a new connection).
 //!
@@ -98,6 +100,10 @@ enum Call {
     Connected(Option<String>),
     Accept,
     Write(usize, Option<String>),
+    Urgent(usize),
+    Mark(bool),
+    Priority(bool),
+    ReadOf(usize, usize),
     Read(Result<usize, String>),
     Shutdown,
     Close,

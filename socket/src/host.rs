@@ -185,6 +185,16 @@ impl Host {
         self.with_hub(now, |hub, out| hub.send(id, data, out))
     }
 
+    /// See [`Hub::send_urgent`].
+    pub fn send_urgent(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Result<usize, Errno> {
+        self.with_hub(now, |hub, out| hub.send_urgent(id, data, out))
+    }
+
+    /// See [`Hub::at_mark`].
+    pub fn at_mark(&mut self, now: Instant, id: SocketId) -> Result<bool, Errno> {
+        self.with_hub(now, |hub, _| hub.at_mark(id))
+    }
+
     /// See [`Hub::receive`].
     pub fn recv(&mut self, now: Instant, id: SocketId, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.with_hub(now, |hub, out| hub.recv(id, buffer, Flags::default(), out))

@@ -30,6 +30,7 @@ mod readiness;
 mod stream;
 mod tcp;
 mod udp;
+mod urgent;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -74,6 +75,8 @@ pub enum Kind {
 pub struct Flags {
     /// MSG_PEEK: leave the data there.
     pub peek: bool,
+    /// MSG_OOB: urgent data by itself. It is in line here, so this is always refused.
+    pub oob: bool,
 }
 
 /// What goes down: to TCP or to UDP.

@@ -16,7 +16,7 @@
 //! 3.1, 3.3.2 and 3.10.7.4 in code.
 //!
 //! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), keep-alive,
-//! SYN cookies (beside `listen.rs`), path MTU (`send/`), urgent data other than in line.
+//! SYN cookies (beside `listen.rs`), path MTU (`send/`). Urgent data is delivered in line.
 
 mod cc;
 mod config;

@@ -195,7 +195,7 @@ impl World {
             TcpEvent::Finished { .. } => it.finished = true,
             TcpEvent::Room { bytes, .. } => it.room += bytes,
             TcpEvent::Closed { reason, .. } => it.closed = Some(reason),
-            TcpEvent::SoftError { .. } | TcpEvent::Info { .. } => {}
+            TcpEvent::Urgent { .. } | TcpEvent::SoftError { .. } | TcpEvent::Info { .. } => {}
         }
     }
 

@@ -66,6 +66,13 @@ pub enum TcpCommand {
         /// What to send, by reference.
         data: Bytes,
     },
+    /// As `Send`; everything up to the last byte of `data` is urgent (MSG_OOB, RFC 9293 3.8.5).
+    SendUrgent {
+        /// The connection.
+        socket: SocketId,
+        /// What to send, by reference.
+        data: Bytes,
+    },
     /// The application took `bytes` of what was delivered: the window may open.
     Consumed {
         /// The connection.
@@ -140,6 +147,14 @@ pub enum TcpEvent {
         /// The bytes, by reference.
         chunk: Bytes,
     },
+    /// The peer calls the bytes before `end` urgent (RFC 9293 3.8.5): for the first time, or it has
+    /// moved on. The bytes themselves come in line, as `Data`, before or after this.
+    Urgent {
+        /// The connection.
+        socket: SocketId,
+        /// Bytes of the stream, from its first, before the end of the urgent data.
+        end: u64,
+    },
     /// The peer has sent everything (FIN, in order).
     Finished {
         /// The connection.
@@ -183,6 +198,7 @@ impl TcpEvent {
             | Self::Incoming { socket, .. }
             | Self::Established { socket, .. }
             | Self::Data { socket, .. }
+            | Self::Urgent { socket, .. }
             | Self::Finished { socket }
             | Self::Room { socket, .. }
             | Self::SoftError { socket, .. }

@@ -91,6 +91,10 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["accept"] => Call::Accept,
         ["write", bytes] => Call::Write(number(bytes)?, None),
         ["write", bytes, word] => Call::Write(number(bytes)?, Some(errno(word)?)),
+        ["urgent", bytes] => Call::Urgent(number(bytes)?),
+        ["mark", answer] => Call::Mark(yes(answer)?),
+        ["priority", answer] => Call::Priority(yes(answer)?),
+        ["read", bytes, "of", most] => Call::ReadOf(number(bytes)?, number(most)?),
         ["read", word] => match number(word) {
             Ok(bytes) => Call::Read(Ok(bytes)),
             Err(_) => Call::Read(Err(errno(word)?)),
@@ -104,6 +108,14 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["again"] => Call::Again,
         _ => return Err(format!("no such call: {text:?}")),
     })
+}
+
+fn yes(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        other => Err(format!("neither yes nor no: {other:?}")),
+    }
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {

@@ -36,6 +36,10 @@ pub enum Request {
     Completed(SocketId),
     /// [`Hub::send_bytes`].
     Send(SocketId, Bytes),
+    /// [`Hub::send_urgent`].
+    SendUrgent(SocketId, Bytes),
+    /// [`Hub::at_mark`].
+    AtMark(SocketId),
     /// [`Hub::send_to`].
     SendTo {
         /// From this socket.
@@ -97,6 +101,8 @@ pub enum Reply {
     Datagram(Received, Bytes),
     /// What the socket can do.
     Readiness(Readiness),
+    /// The next byte to read is the last urgent one.
+    AtMark(bool),
 }
 
 impl Hub {
@@ -119,6 +125,10 @@ impl Hub {
             Request::Send(socket, mut data) => {
                 self.send_bytes(socket, &mut data, out).map(Reply::Sent)
             }
+            Request::SendUrgent(socket, data) => {
+                self.send_urgent(socket, &data, out).map(Reply::Sent)
+            }
+            Request::AtMark(socket) => self.at_mark(socket).map(Reply::AtMark),
             Request::SendTo { socket, data, to, source } => {
                 self.send_to(socket, &data, to, source, out).map(Reply::Sent)
             }

@@ -5,6 +5,8 @@
 pub struct Readiness {
     /// POLLIN: `recv` or `accept` would not answer `EAGAIN`.
     pub readable: bool,
+    /// POLLPRI: the peer sent urgent data that is not read yet, or said that it will.
+    pub priority: bool,
     /// POLLOUT: `send` would not answer `EAGAIN`, and would take a useful amount.
     pub writable: bool,
     /// POLLRDHUP: the peer has sent everything, or reading is shut down.
@@ -21,6 +23,7 @@ impl Readiness {
     pub fn and(self, other: Self) -> Self {
         Self {
             readable: self.readable && other.readable,
+            priority: self.priority && other.priority,
             writable: self.writable && other.writable,
             read_hangup: self.read_hangup && other.read_hangup,
             hangup: self.hangup && other.hangup,

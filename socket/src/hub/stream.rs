@@ -12,6 +12,7 @@ use layer::{Either, Out};
 
 use super::block::Block;
 use super::tcp::Phase;
+use super::urgent::Mark;
 use super::{Flags, Hub, Protocol, Readiness};
 use crate::Errno;
 
@@ -35,6 +36,8 @@ pub(super) struct Stream {
     /// Bytes taken that TCP was not told of for want of room.
     owed_credit: u32,
     block: Block,
+    /// The peer's urgent data.
+    pub(super) mark: Mark,
 }
 
 impl Stream {
@@ -50,6 +53,7 @@ impl Stream {
             outstanding: 0,
             owed_credit: 0,
             block: Block::default(),
+            mark: Mark::default(),
         }
     }
 
@@ -61,6 +65,8 @@ impl Stream {
         let room = self.room > 0 && self.room >= self.outstanding / 2 && !starved;
         Readiness {
             readable: !self.inbox.is_empty() || ended,
+            // At the end of the stream there is no more to come.
+            priority: self.mark.is_ahead() && !(ended && self.inbox.is_empty()),
             writable: room || closed,
             read_hangup: ended,
             hangup: ended && closed,
@@ -91,6 +97,7 @@ impl Stream {
 
     /// Takes up to `max` bytes out of the inbox, by reference; returns chunks emptied and bytes.
     fn take(&mut self, max: usize, mut each: impl FnMut(Bytes)) -> (usize, usize) {
+        let max = self.mark.limit(max);
         let (mut items, mut bytes) = (0, 0);
         while bytes < max
             && let Some(chunk) = self.inbox.front_mut()
@@ -103,6 +110,7 @@ impl Stream {
                 items += 1;
             }
         }
+        self.mark.took(bytes);
         (items, bytes)
     }
 }
@@ -119,7 +127,7 @@ impl Hub {
         if let Protocol::Udp(_) = self.get(id)?.protocol {
             return self.send_to(id, data, None, None, out);
         }
-        self.send_with(id, data.len(), out, |block, n| block.copy(&data[..n]))
+        self.send_with(id, data.len(), false, out, |block, n| block.copy(&data[..n]))
     }
 
     /// As [`Hub::send`], without copying: takes from the front of `data` what there is room for.
@@ -129,13 +137,14 @@ impl Hub {
         data: &mut Bytes,
         out: &mut Out<'_, Self>,
     ) -> Result<usize, Errno> {
-        self.send_with(id, data.len(), out, |_, n| data.split_to(n))
+        self.send_with(id, data.len(), false, out, |_, n| data.split_to(n))
     }
 
-    fn send_with(
+    pub(super) fn send_with(
         &mut self,
         id: SocketId,
         len: usize,
+        urgent: bool,
         out: &mut Out<'_, Self>,
         data: impl FnOnce(&mut Block, usize) -> Bytes,
     ) -> Result<usize, Errno> {
@@ -167,7 +176,12 @@ impl Hub {
         stream.outstanding = stream.outstanding.saturating_add(n);
         let taken = n as usize;
         let data = data(&mut stream.block, taken);
-        self.command(Either::A(TcpCommand::Send { socket: id, data }), out);
+        let command = if urgent {
+            TcpCommand::SendUrgent { socket: id, data }
+        } else {
+            TcpCommand::Send { socket: id, data }
+        };
+        self.command(Either::A(command), out);
         self.touch(id, out);
         Ok(taken)
     }
@@ -187,6 +201,9 @@ impl Hub {
         flags: Flags,
         out: &mut Out<'_, Self>,
     ) -> Result<usize, Errno> {
+        if flags.oob {
+            return self.recv_urgent(id);
+        }
         if let Protocol::Udp(_) = self.get(id)?.protocol {
             return self.recv_from(id, buffer, flags, out).map(|received| received.copied);
         }
@@ -255,9 +272,9 @@ impl Hub {
         let Some(stream) = self.stream(id)?.filter(|stream| !stream.inbox.is_empty()) else {
             return self.nothing_to_read(id);
         };
-        let mut done = 0;
+        let (mut done, most) = (0, stream.mark.limit(buffer.len()));
         for chunk in &stream.inbox {
-            let n = chunk.len().min(buffer.len() - done);
+            let n = chunk.len().min(most - done);
             buffer[done..done + n].copy_from_slice(&chunk[..n]);
             done += n;
         }
@@ -290,7 +307,7 @@ impl Hub {
     }
 
     /// The connection, if the socket is one.
-    fn stream(&mut self, id: SocketId) -> Result<Option<&mut Stream>, Errno> {
+    pub(super) fn stream(&mut self, id: SocketId) -> Result<Option<&mut Stream>, Errno> {
         match &mut self.tcp(id)?.phase {
             Phase::Open(stream) => Ok(Some(stream)),
             Phase::Fresh

@@ -276,6 +276,7 @@ impl Hub {
                     return self.touch(id, out);
                 }
             }
+            TcpEvent::Urgent { socket: _, end } => socket.urgent(end),
             TcpEvent::Finished { socket: _ } => {
                 if let Phase::Open(stream) = &mut tcp.phase {
                     stream.finished = true;

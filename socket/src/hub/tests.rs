@@ -304,7 +304,7 @@ fn receiving_copies_across_chunks_and_returns_credit_once() {
     assert_eq!(bench.changed(), None, "an edge");
     assert_eq!((bench.hub.held_items(), bench.hub.held_bytes()), (3, 7));
     let mut peeked = [0; 4];
-    assert_eq!(hub!(bench.recv(id, &mut peeked, Flags { peek: true })), Ok(4));
+    assert_eq!(hub!(bench.recv(id, &mut peeked, Flags { peek: true, ..Flags::default() })), Ok(4));
     assert_eq!((peeked, bench.for_tcp()), (*b"abcd", None));
     assert_eq!(bench.read(id, 5), Ok(b"abcde".to_vec()));
     assert_eq!(bench.for_tcp(), Some(TcpCommand::Consumed { socket: id, bytes: 5 }));

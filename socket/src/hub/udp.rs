@@ -61,6 +61,7 @@ impl UdpSocket {
     pub(super) fn readiness(&self, error: bool, starved: bool) -> Readiness {
         Readiness {
             readable: !self.inbox.is_empty() || self.read_shut || error,
+            priority: false,
             writable: !starved && !self.under_way(),
             read_hangup: self.read_shut,
             hangup: self.read_shut && self.write_shut,

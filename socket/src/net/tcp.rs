@@ -144,7 +144,7 @@ impl TcpStream {
 
     /// Copies what has arrived and leaves it there.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let flags = Flags { peek: true };
+        let flags = Flags { peek: true, ..Flags::default() };
         let limit = self.handle.read_timeout.get();
         self.handle.wait(limit, |id, hub, out| hub.recv(id, buffer, flags, out))
     }

@@ -71,7 +71,7 @@ impl UdpSocket {
 
     /// As `recv_from`, and leaves it there.
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.receive(buffer, Flags { peek: true })?;
+        let received = self.receive(buffer, Flags { peek: true, ..Flags::default() })?;
         Ok((received.copied, received.from))
     }
 

@@ -8,6 +8,7 @@ use crate::conn::state::Event;
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::recv::Text;
 use crate::segment::{Flags, Segment};
+use crate::seq::Seq;
 
 /// Whether the next step is taken.
 enum Step<T> {
@@ -31,11 +32,14 @@ impl Open {
     pub fn arrives(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
         self.segs_in += 1;
         self.bare_arrival = segment.is_empty();
+        // Before any of it is cut off: the pointer counts from the segment's own first number.
+        let urgent = segment.flags.has(Flags::URG);
+        let up = urgent.then(|| segment.seq.plus(u32::from(segment.urgent)));
         let segment = step!(self.first_check_sequence(ends, io, segment));
         let segment = step!(self.second_check_rst(ends, io, segment));
         let segment = step!(self.fourth_check_syn(ends, io, segment));
         let segment = step!(self.fifth_check_ack(ends, io, segment));
-        let segment = self.sixth_check_urg(segment);
+        self.sixth_check_urg(up);
         let segment = step!(self.seventh_process_text(ends, io, segment));
         self.eighth_check_fin(ends, io, &segment);
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
@@ -228,9 +232,23 @@ impl Open {
         Step::Next(segment)
     }
 
-    /// Urgent data is delivered in line; the pointer moves nothing (RFC 9293 3.8.5, RFC 6093).
-    fn sixth_check_urg(&mut self, segment: Segment) -> Segment {
-        segment
+    /// Urgent data is delivered in line; the pointer `up` moves nothing (RFC 9293 3.8.5, RFC 6093).
+    fn sixth_check_urg(&mut self, up: Option<Seq>) {
+        match self.state {
+            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {
+                // RFC 9293 3.8.5 MUST-32: the latest mark is what the application is told.
+                self.tell.urgent = up.and_then(|up| self.rcv.urgent(up)).or(self.tell.urgent);
+            }
+            // RFC 9293 3.10.7.4: after the peer's FIN this should not occur: ignored.
+            TcpState::CloseWait
+            | TcpState::Closing
+            | TcpState::LastAck
+            | TcpState::TimeWait
+            | TcpState::Closed
+            | TcpState::Listen
+            | TcpState::SynSent
+            | TcpState::SynReceived => {}
+        }
     }
 
     fn seventh_process_text(

@@ -109,6 +109,8 @@ pub struct Tell {
     pub finished: bool,
     /// Bytes of send buffer to grant.
     pub room: u32,
+    /// Urgent data ends after so many bytes of the stream.
+    pub urgent: Option<u64>,
     /// A soft error.
     pub soft_error: Option<SocketError>,
 }
@@ -199,9 +201,10 @@ impl Open {
     }
 
     fn has_news(&self, io: &Io<'_, '_>) -> bool {
-        let Tell { established, finished, room: _, soft_error } = &self.tell;
+        let Tell { established, finished, room: _, urgent, soft_error } = &self.tell;
         *established
             || *finished
+            || urgent.is_some()
             || soft_error.is_some()
             || self.rcv.has_ready()
             || self.room_worth_telling(io)
@@ -229,6 +232,10 @@ impl Open {
         }
         if self.room_worth_telling(io) {
             return Some(TcpEvent::Room { socket, bytes: core::mem::take(&mut self.tell.room) });
+        }
+        // Ahead of the bytes it is about: who reads them should know.
+        if let Some(end) = self.tell.urgent.take() {
+            return Some(TcpEvent::Urgent { socket, end });
         }
         if let Some(chunk) = self.rcv.take_ready() {
             return Some(TcpEvent::Data { socket, chunk });

@@ -43,6 +43,11 @@ impl Open {
     fn segment(&mut self, ends: &Ends, now: Instant, flags: Flags, seq: Seq) -> Segment {
         let mut segment = Segment::bare(ends.local, ends.remote, flags.with(Flags::ACK), seq);
         segment.ack = self.rcv.nxt;
+        // RFC 9293 3.8.5 MUST-30: on every segment before SND.UP, also bare ones.
+        if let Some(pointer) = self.snd.urgent.pointer(self.snd.position(seq)) {
+            segment.flags = segment.flags.with(Flags::URG);
+            segment.urgent = pointer;
+        }
         segment.window = self.rcv.window.advertise(self.rcv.nxt);
         segment.options = self.rcv.options(now);
         segment
@@ -59,6 +64,9 @@ impl Open {
         self.rcv.ack.sent();
         self.timers.delayed_ack = None;
         self.segs_out += 1;
+        if segment.flags.has(Flags::URG) {
+            self.snd.urgent.announced();
+        }
         let reachability = self.reachability(io.config);
         emit(io, ends, segment, reachability);
     }
@@ -79,7 +87,8 @@ impl Open {
     pub fn send_reset(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
         io.stats.out_rsts += 1;
         let mut segment = self.segment(ends, io.now, Flags::RST, self.acceptable_seq());
-        segment.window = 0;
+        segment.flags = Flags::RST.with(Flags::ACK);
+        (segment.window, segment.urgent) = (0, 0);
         segment.options = Options::default();
         self.dispatch(ends, io, segment);
     }
@@ -91,6 +100,11 @@ impl Open {
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
         self.arm_persist(io);
         self.arm_probe(io);
+        // A closed window holds up data, not the news that there is urgent data (RFC 9293 3.4
+        // MUST-66 is the peer's side of it).
+        if self.snd.urgent.wants_segment(self.snd.position(self.acceptable_seq())) {
+            self.rcv.ack.demand();
+        }
         self.arm_user_timeout(io);
         self.arm_keepalive(io);
         match self.rcv.ack.at_end_of_batch() {
@@ -244,13 +258,17 @@ impl Open {
     fn segment_size(&self, unsent: u32, possible: u32) -> u32 {
         let mss = self.snd.mss;
         let last = possible == unsent;
-        let closing = self.snd.fin == Fin::Queued;
+        // Neither Nagle nor a cork holds up the end of a stream, or urgent data.
+        let urgent = self.snd.urgent.pointer(self.snd.position(self.snd.nxt)).is_some();
+        let closing = self.snd.fin == Fin::Queued || urgent;
         // RFC 9293 3.7.4 MUST-17: Nagle can be turned off.
         let corked = self.options.cork && !closing;
         let hold_small = corked || !(self.options.nodelay || closing);
         if possible >= mss {
-            // A loopback's segment may be larger than any super-segment.
-            let bytes = possible.min((SUPER - SUPER % mss).max(mss));
+            // A loopback's segment may be larger than any super-segment. Those who cut one copy the
+            // urgent pointer as it is, which would move it.
+            let most = if urgent { mss } else { (SUPER - SUPER % mss).max(mss) };
+            let bytes = possible.min(most);
             let tail = bytes % mss;
             // RFC 9293 3.9.1.2 SHLD-28: full segments whenever possible.
             return if last && bytes == unsent && !hold_small { bytes } else { bytes - tail };

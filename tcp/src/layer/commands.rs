@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use layer::boundary::{
     Cast, CloseReason, IpOut, Path, Route, SocketError, SocketId, TcpCommand, TcpEvent, TcpOptions,
     TcpState, protocol,
@@ -61,14 +62,8 @@ impl Tcp {
                     listener.release();
                 }
             }
-            TcpCommand::Send { socket, data } => {
-                self.with_open(socket, |open| {
-                    // After FIN there is nothing more to say.
-                    if open.snd.fin == Fin::No {
-                        open.snd.buffer.push(data);
-                    }
-                });
-            }
+            TcpCommand::Send { socket, data } => self.enqueue(socket, data, false),
+            TcpCommand::SendUrgent { socket, data } => self.enqueue(socket, data, true),
             TcpCommand::Consumed { socket, bytes } => self.with_open(socket, |open| {
                 open.rcv.window.consumed(bytes);
                 if open.rcv.window.update_due(open.rcv.nxt) {
@@ -81,6 +76,20 @@ impl Tcp {
             TcpCommand::Configure { socket, options } => self.configure(socket, options),
             TcpCommand::Query { socket } => self.query(socket),
         }
+    }
+
+    /// RFC 9293 3.10.2: appends to the send buffer; SND.UP is the end of what is urgent.
+    fn enqueue(&mut self, socket: SocketId, data: Bytes, urgent: bool) {
+        self.with_open(socket, |open| {
+            // After FIN there is nothing more to say.
+            if open.snd.fin != Fin::No || data.is_empty() {
+                return;
+            }
+            open.snd.buffer.push(data);
+            if urgent {
+                open.snd.urgent.mark(open.snd.buffer.end());
+            }
+        });
     }
 
     /// Changes an open connection and looks at it in the next poll.

@@ -4,6 +4,7 @@ pub mod ack;
 pub mod paws;
 pub mod reassembly;
 pub mod sack;
+pub mod urgent;
 pub mod window;
 
 use std::collections::VecDeque;
@@ -29,6 +30,8 @@ pub struct Receiver {
     pub ack: AckPolicy,
     /// Position of the peer's FIN, once seen.
     pub fin: Option<Seq>,
+    /// RCV.UP, as bytes of the stream before it; 0 before there was one.
+    pub urgent_end: u64,
     /// Bytes taken in order since the start.
     pub bytes_received: u64,
     /// Timestamps, if both sides agreed on them.
@@ -76,6 +79,7 @@ impl Receiver {
             window: ReceiveWindow::new(capacity, nxt, offered, scale, mss),
             ack: AckPolicy::default(),
             fin: None,
+            urgent_end: 0,
             bytes_received: 0,
             stamps: None,
             sack: None,

@@ -65,6 +65,11 @@ impl SendBuffer {
         self.start
     }
 
+    /// Position after the last byte.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Bytes held.
     pub fn len(&self) -> usize {
         usize::try_from(self.end - self.start).unwrap_or(usize::MAX)

@@ -10,6 +10,7 @@ pub mod recovery;
 pub mod rtt;
 pub mod scoreboard;
 pub mod undo;
+pub mod urgent;
 pub mod window;
 
 use buffer::SendBuffer;
@@ -20,6 +21,7 @@ use recovery::Recovery;
 use rtt::RttEstimator;
 use scoreboard::Scoreboard;
 use undo::Undo;
+use urgent::Urgent;
 use window::SendWindow;
 
 use layer::Instant;
@@ -50,6 +52,8 @@ pub struct Sender {
     pub mss: u32,
     /// What is not acknowledged, and what is not sent.
     pub buffer: SendBuffer,
+    /// SND.UP.
+    pub urgent: Urgent,
     /// Our FIN.
     pub fin: Fin,
     /// Round-trip time.
@@ -90,6 +94,7 @@ impl Sender {
             window,
             mss,
             buffer: SendBuffer::default(),
+            urgent: Urgent::default(),
             fin: Fin::No,
             rtt,
             board: Scoreboard::default(),
@@ -140,6 +145,7 @@ impl Sender {
         let position = self.buffer.start() + u64::from(advanced);
         // A FIN takes a number but no place in the buffer.
         let freed = self.buffer.acknowledge(position);
+        self.urgent.acknowledged(self.buffer.start());
         self.una = ack;
         self.retries = 0;
         self.confirmed = true;

@@ -19,7 +19,25 @@ impl Player<'_> {
                 Ok(())
             }
             Call::Write(bytes, errno) => self.write(*bytes, errno.as_deref()),
-            Call::Read(expected) => self.read(expected),
+            Call::Urgent(bytes) => {
+                let data = WRITTEN.bytes(self.written, *bytes);
+                let taken = self.host.send_urgent(now, self.current()?, &data);
+                self.written += *bytes as u64;
+                expect_equal(*bytes, taken)
+            }
+            Call::Mark(expected) => {
+                let socket = self.current()?;
+                expect_equal(*expected, self.host.at_mark(now, socket))
+            }
+            Call::Priority(expected) => {
+                let readiness = self.host.readiness(self.current()?);
+                expect_equal(*expected, readiness.map(|readiness| readiness.priority))
+            }
+            Call::ReadOf(bytes, most) => self.read(&Ok(*bytes), *most),
+            Call::Read(expected) => {
+                let wanted = expected.as_ref().map_or(1, |bytes| (*bytes).max(1));
+                self.read(expected, wanted)
+            }
             Call::Shutdown => {
                 let socket = self.current()?;
                 let shut = self.host.shutdown(now, socket, Shutdown::Write);
@@ -104,9 +122,8 @@ impl Player<'_> {
     }
 
     /// One call must get exactly so much, or this errno.
-    fn read(&mut self, expected: &Result<usize, String>) -> Result<(), String> {
+    fn read(&mut self, expected: &Result<usize, String>, wanted: usize) -> Result<(), String> {
         let socket = self.current()?;
-        let wanted = expected.as_ref().map_or(1, |bytes| (*bytes).max(1));
         let mut buffer = vec![0; wanted];
         match (self.host.recv(self.now, socket, &mut buffer), expected) {
             (Ok(got), Ok(bytes)) if got == *bytes => {
@@ -126,6 +143,13 @@ impl Player<'_> {
         let got = current.map_or("CLOSED", |connection| connection.state.name());
         if got == expected { Ok(()) } else { Err(format!("the state is {got}")) }
     }
+}
+
+fn expect_equal<T: PartialEq + core::fmt::Debug>(
+    expected: T,
+    got: Result<T, Errno>,
+) -> Result<(), String> {
+    if got == Ok(expected) { Ok(()) } else { Err(format!("the answer is {got:?}")) }
 }
 
 /// `None` expects success.
