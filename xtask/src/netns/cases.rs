@@ -18,6 +18,7 @@ mod ping;
 mod rootless;
 mod tcp;
 mod udp;
+mod urgent;
 
 /// Every case in the order of the stack, from below.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> {
@@ -27,6 +28,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         ping::CASES,
         udp::CASES,
         tcp::CASES,
+        urgent::CASES,
         client::CASES,
         multi::CASES,
         rootless::CASES,
