@@ -14,13 +14,15 @@
 //! Every item between link, arp, ip and the transports carries its `interface`; addresses are of
 //! both families from the first day.
 
+mod info;
 mod tcp;
 mod udp;
 
 use core::net::IpAddr;
 
+pub use info::{CaState, LimitedTimes, Limiting, TcpInfo};
 pub use tcp::{
-    BoundAddress, CloseReason, ConnectionInfo, Limiting, TcpCommand, TcpEvent, TcpOptions, TcpState,
+    BoundAddress, CloseReason, ConnectionInfo, TcpCommand, TcpEvent, TcpOptions, TcpState,
 };
 pub use udp::{UdpCommand, UdpEvent, UdpOptions};
 

@@ -45,6 +45,8 @@ pub struct Tcp {
     answers: VecDeque<TcpEvent>,
     stats: Stats,
     next_accepted: u64,
+    /// The last time we were told, for snapshots.
+    now: Instant,
     /// Connections in TIME-WAIT, oldest first; some may have gone.
     time_waits: VecDeque<Key>,
 }
@@ -66,6 +68,7 @@ impl Tcp {
             answers: VecDeque::new(),
             stats: Stats::default(),
             next_accepted: SocketId::ACCEPTED.0,
+            now: Instant::ZERO,
             time_waits: VecDeque::new(),
         }
     }
@@ -77,7 +80,7 @@ impl Tcp {
 
     /// All connections but those in LISTEN, for the status page and `ss`.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.table.iter().filter_map(|c| connection_info(c, &self.config)).collect()
+        self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config)).collect()
     }
 
     /// Connections in the table, any state but LISTEN.
@@ -298,11 +301,13 @@ impl Layer for Tcp {
     }
 
     fn send(&mut self, now: Instant, item: TcpCommand, out: &mut Out<'_, Self>) {
+        self.now = now;
         out.ledger.count_consumed();
         self.command(now, item, out);
     }
 
     fn poll(&mut self, now: Instant, out: &mut Out<'_, Self>) {
+        self.now = now;
         while let Some((at, key)) = self.deadlines.pop_due(now) {
             let Some(connection) = self.table.get_mut(key) else { continue };
             if connection.hinted == Some(at) {
@@ -366,6 +371,11 @@ impl Counted for Tcp {
             .table
             .iter()
             .filter(|c| matches!(state_of(&c.phase), TcpState::Established | TcpState::CloseWait));
+        // Linux's 4: Van Jacobson's algorithm. Times in ms.
+        each("TcpRtoAlgorithm", 4);
+        each("TcpRtoMin", self.config.rto_min.as_millis() as u64);
+        each("TcpRtoMax", self.config.rto_max.as_millis() as u64);
+        each("TcpMaxConn", self.config.max_connections as u64);
         each("TcpCurrEstab", established.count() as u64);
         self.stats.each(each);
     }
@@ -387,10 +397,14 @@ fn state_of(phase: &Phase) -> TcpState {
     }
 }
 
-fn connection_info(connection: &Connection, config: &Config) -> Option<ConnectionInfo> {
+fn connection_info(
+    connection: &Connection,
+    now: Instant,
+    config: &Config,
+) -> Option<ConnectionInfo> {
     let ends = &connection.ends;
     match &connection.phase {
-        Phase::Open(open) => Some(open.info(ends, config)),
+        Phase::Open(open) => Some(open.info(ends, now, config)),
         Phase::Opening(_) | Phase::TimeWait(_) => {
             let state = state_of(&connection.phase);
             Some(ConnectionInfo::bare(ends.id, ends.local, ends.remote, state))

@@ -2,7 +2,9 @@
 //!
 //! SYN cookies (RFC 4987) get a file beside this one.
 
-use layer::boundary::TcpOptions;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use layer::boundary::{ConnectionInfo, SocketId, TcpOptions, TcpState};
 
 /// A listening socket.
 #[derive(Debug)]
@@ -32,8 +34,23 @@ impl Listener {
         room
     }
 
+    /// What TCP_INFO says of a listener, as on Linux: how many wait, and how many may.
+    pub fn info(&self, socket: SocketId, local: SocketAddr) -> ConnectionInfo {
+        let nobody = SocketAddr::new(unspecified(local.ip()), 0);
+        let mut info = ConnectionInfo::bare(socket, local, nobody, TcpState::Listen);
+        (info.tcp.unacked, info.tcp.sacked) = (self.pending, self.backlog.saturating_sub(1));
+        info
+    }
+
     /// One was accepted, or ended before it was.
     pub fn release(&mut self) {
         self.pending = self.pending.saturating_sub(1);
+    }
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }

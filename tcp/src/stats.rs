@@ -36,6 +36,40 @@ stats! {
     out_rsts = "TcpOutRsts",
     /// Segments received with a wrong checksum.
     in_csum_errors = "TcpInCsumErrors",
+    /// Resets for connections that were being opened by a peer.
+    embryonic_rsts = "TcpExtEmbryonicRsts",
+    /// Connections in TIME-WAIT that a new SYN took the place of.
+    tw_recycled = "TcpExtTWRecycled",
+    /// SYNs that found the backlog full.
+    listen_overflows = "TcpExtListenOverflows",
+    /// Acknowledgements without text taken in.
+    pure_acks = "TcpExtTCPPureAcks",
+    /// Segments with new text sent.
+    orig_data_sent = "TcpExtTCPOrigDataSent",
+    /// Segments of ours that arrived, as far as acknowledgements tell.
+    delivered = "TcpExtTCPDelivered",
+    /// SYNs and SYN-ACKs sent again.
+    syn_retrans = "TcpExtTCPSynRetrans",
+    /// Segments sent again after a timeout.
+    slow_start_retrans = "TcpExtTCPSlowStartRetrans",
+    /// Duplicate SACKs received.
+    dsack_recv = "TcpExtTCPDSACKRecv",
+    /// Segments that those reported.
+    dsack_recv_segs = "TcpExtTCPDSACKRecvSegs",
+    /// Duplicate SACKs sent for what was acknowledged before.
+    dsack_old_sent = "TcpExtTCPDSACKOldSent",
+    /// Duplicate SACKs sent for what was early before.
+    dsack_ofo_sent = "TcpExtTCPDSACKOfoSent",
+    /// Early segments for which there was no place.
+    ofo_drop = "TcpExtTCPOFODrop",
+    /// Windows offered that were zero after one that was not.
+    to_zero_window = "TcpExtTCPToZeroWindowAdv",
+    /// Windows offered that were not zero after one that was.
+    from_zero_window = "TcpExtTCPFromZeroWindowAdv",
+    /// SYNs in a connection that were challenged (RFC 5961 4).
+    syn_challenge = "TcpExtTCPSYNChallenge",
+    /// Challenges not sent because one had left a moment before.
+    ack_skipped_challenge = "TcpExtTCPACKSkippedChallenge",
     /// SYNs dropped because a backlog was full.
     listen_drops = "TcpExtListenDrops",
     /// Retransmission timeouts.

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{SocketError, SocketId};
+use super::{LimitedTimes, Limiting, SocketError, SocketId, TcpInfo};
 use crate::InterfaceId;
 
 /// A local address to bind to: an unspecified address means any of ours, port 0 any free one.
@@ -321,19 +321,6 @@ impl TcpState {
     }
 }
 
-/// What keeps a sender from sending right now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limiting {
-    /// Nothing to send.
-    Application,
-    /// The peer's receive window.
-    ReceiveWindow,
-    /// The congestion window.
-    CongestionWindow,
-    /// Loss recovery.
-    Recovery,
-}
-
 /// A snapshot of one connection, in the manner of Linux's `tcp_info`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionInfo {
@@ -381,6 +368,10 @@ pub struct ConnectionInfo {
     pub segs_out: u64,
     /// What limits sending now.
     pub limiting: Limiting,
+    /// How long what limited it so far.
+    pub limited: LimitedTimes,
+    /// The same and more, as programs know it from Linux.
+    pub tcp: TcpInfo,
 }
 
 impl ConnectionInfo {
@@ -409,6 +400,8 @@ impl ConnectionInfo {
             segs_in: 0,
             segs_out: 0,
             limiting: Limiting::Application,
+            limited: LimitedTimes::default(),
+            tcp: TcpInfo::in_state(state),
         }
     }
 }

@@ -21,11 +21,11 @@ impl Open {
         if advanced {
             self.snd.board.acknowledged(segment.ack, io.now, &mut delivered);
             freed = self.snd.acknowledge(segment.ack);
-            self.bytes_acked += u64::from(freed);
             self.tell.room = self.tell.room.saturating_add(freed);
             self.patience.renew();
         }
         let needless = self.take_blocks(io, segment, &mut delivered);
+        self.note_delivery(io, freed, &delivered, needless);
         if advanced {
             let echoed = segment.options.timestamps.zip(self.rcv.stamps);
             let stamped = echoed.and_then(|(theirs, ours)| ours.round_trip(theirs.echo, io.now));

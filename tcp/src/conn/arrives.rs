@@ -30,7 +30,7 @@ macro_rules! step {
 impl Open {
     /// Processes one segment.
     pub fn arrives(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: Segment) -> Fate {
-        self.segs_in += 1;
+        self.meter.arrived(&segment, io.now);
         self.bare_arrival = segment.is_empty();
         // Before any of it is cut off: the pointer counts from the segment's own first number.
         let urgent = segment.flags.has(Flags::URG);
@@ -125,6 +125,7 @@ impl Open {
             if segment.seq.before(self.rcv.nxt) && !segment.payload.is_empty() {
                 let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
                 self.rcv.came_twice(segment.seq, segment.seq.plus(len));
+                io.stats.dsack_old_sent += u64::from(self.rcv.sack.is_some());
             }
             self.answer(ends, io, &segment);
         }
@@ -190,6 +191,7 @@ impl Open {
         }
         // RFC 5961 4: whatever its number, a SYN gets a challenge ACK; a peer that restarted
         // answers with a reset.
+        io.stats.syn_challenge += 1;
         self.challenge(ends, io);
         io.out.drop(Reason::TcpBlindSyn, segment);
         Step::Done(Fate::Stay)
@@ -291,13 +293,16 @@ impl Open {
             }
             Text::Early => {
                 io.stats.ofo_queue += 1;
+                self.meter.rcv_ooopack = self.meter.rcv_ooopack.wrapping_add(1);
                 Some(true)
             }
             Text::Duplicate => {
+                io.stats.dsack_ofo_sent += u64::from(self.rcv.sack.is_some());
                 io.out.ledger.count_drop(Reason::TcpDuplicate);
                 Some(true)
             }
             Text::Refused => {
+                io.stats.ofo_drop += 1;
                 io.out.ledger.count_drop(Reason::TcpReceiveBufferFull);
                 segment.flags.0 &= !Flags::FIN.0;
                 Some(true)

@@ -20,6 +20,8 @@ impl Open {
         if limit(&mut self.challenged, io) {
             io.stats.challenge_ack += 1;
             self.send_ack(ends, io);
+        } else {
+            io.stats.ack_skipped_challenge += 1;
         }
     }
 }

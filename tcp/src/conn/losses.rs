@@ -86,6 +86,7 @@ impl Open {
         if fresh {
             self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         }
+        self.meter.timed_out(fresh);
         self.cc.timeout(self.snd.flight(), fresh);
         self.snd.recovery.timeout(self.snd.nxt);
         self.snd.board.timeout();

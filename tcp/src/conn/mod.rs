@@ -5,8 +5,11 @@ pub mod acks;
 pub mod arrives;
 pub mod closing;
 pub mod guard;
+pub mod info;
 pub mod keepalive;
+pub mod limits;
 pub mod losses;
+pub mod meter;
 pub mod opening;
 pub mod output;
 pub mod patience;
@@ -16,9 +19,7 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use layer::boundary::{
-    CloseReason, ConnectionInfo, Limiting, SocketError, SocketId, TcpEvent, TcpOptions, TcpState,
-};
+use layer::boundary::{CloseReason, SocketError, SocketId, TcpEvent, TcpOptions, TcpState};
 use layer::{Instant, Note, Out};
 
 use crate::cc::Congestion;
@@ -30,6 +31,7 @@ use crate::stats::Stats;
 use crate::timers::Timers;
 use closing::TimeWait;
 use keepalive::KeepAlive;
+use meter::Meter;
 use opening::Opening;
 use patience::Patience;
 use state::Event;
@@ -146,12 +148,8 @@ pub struct Open {
     pub bare_arrival: bool,
     /// One lost segment is to be sent again whatever the window says.
     pub force_one: bool,
-    /// Segments received.
-    pub segs_in: u64,
-    /// Segments sent.
-    pub segs_out: u64,
-    /// Bytes of ours that the peer acknowledged.
-    pub bytes_acked: u64,
+    /// What it counts of itself.
+    pub meter: Meter,
 }
 
 /// What becomes of a connection after a step.
@@ -247,46 +245,6 @@ impl Open {
             return Some(TcpEvent::SoftError { socket, error });
         }
         None
-    }
-
-    /// A snapshot of the connection.
-    pub fn info(&self, ends: &Ends, config: &Config) -> ConnectionInfo {
-        ConnectionInfo {
-            socket: ends.id,
-            local: ends.local,
-            remote: ends.remote,
-            state: self.state,
-            receive_queue: self.rcv.window.charged(),
-            send_queue: u32::try_from(self.snd.buffer.len()).unwrap_or(u32::MAX),
-            congestion: self.cc.name(),
-            cwnd: self.cc.cwnd(),
-            ssthresh: self.cc.ssthresh(),
-            in_flight: self.snd.flight(),
-            snd_wnd: self.snd.window.size(),
-            rcv_wnd: self.rcv.window.offered(self.rcv.nxt),
-            mss: self.snd.mss,
-            srtt: self.snd.rtt.srtt(),
-            rttvar: self.snd.rtt.rttvar(),
-            rto: self.snd.rtt.rto(config),
-            retransmits: self.snd.retransmits,
-            bytes_acked: self.bytes_acked,
-            bytes_received: self.rcv.bytes_received,
-            segs_in: self.segs_in,
-            segs_out: self.segs_out,
-            limiting: self.limiting(),
-        }
-    }
-
-    fn limiting(&self) -> Limiting {
-        if self.snd.recovery.phase() != crate::send::recovery::Phase::Open {
-            Limiting::Recovery
-        } else if self.snd.unsent() == 0 {
-            Limiting::Application
-        } else if self.cc.cwnd() < self.snd.window.size() {
-            Limiting::CongestionWindow
-        } else {
-            Limiting::ReceiveWindow
-        }
     }
 }
 

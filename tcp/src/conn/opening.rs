@@ -8,6 +8,7 @@ use crate::cc;
 use crate::config::Config;
 use crate::conn::guard::limit;
 use crate::conn::keepalive::KeepAlive;
+use crate::conn::meter::Meter;
 use crate::conn::output::emit;
 use crate::conn::patience::Patience;
 use crate::conn::{Ends, Io, Open, Tell, note_state, state};
@@ -292,6 +293,7 @@ impl Opening {
                 return Outcome::Stay;
             }
             io.out.consume(segment);
+            io.stats.embryonic_rsts += 1;
             return match self.origin {
                 Origin::Passive(_) => Outcome::Vanished,
                 Origin::Active => Outcome::Failed(SocketError::ConnectionRefused),
@@ -339,7 +341,8 @@ impl Opening {
         let syn_was_lost = self.retries > 0;
         let stamps = self.agreed_stamps(peer, io);
         // RFC 6691: the MSS counts fixed headers only; options come out of the text.
-        let mss = self.send_mss(ends) - if stamps.is_some() { 12 } else { 0 };
+        let stamps_len = if stamps.is_some() { 12 } else { 0 };
+        let mss = self.send_mss(ends) - stamps_len;
         // RFC 7323 2: only if both SYNs carried the option.
         let (our_scale, their_scale) = match peer.options.window_scale {
             Some(theirs) => (self.our_scale(io.config), theirs),
@@ -380,9 +383,7 @@ impl Opening {
             challenged: None,
             force_one: false,
             bare_arrival: false,
-            segs_in: 0,
-            segs_out: 1,
-            bytes_acked: 0,
+            meter: Meter::new(io.now, self.mtu, u32::from(self.our_mss(ends)) - stamps_len),
         });
         open.tell.room = open.send_capacity(io.config);
         open.rcv.stamps = stamps;
@@ -402,6 +403,7 @@ impl Opening {
             // The field was unscaled: it is taken already, not again as if it were scaled.
             segment.window = u16::try_from(u32::from(field) >> their_scale).unwrap_or(field);
             if segment.is_empty() {
+                open.meter.arrived(&segment, io.now);
                 io.out.consume(segment);
                 return Outcome::Open(open, None);
             }
@@ -429,6 +431,7 @@ impl Opening {
         }
         self.retries += 1;
         io.stats.retrans_segs += 1;
+        io.stats.syn_retrans += 1;
         io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
         self.transmit(ends, io);
         Outcome::Stay

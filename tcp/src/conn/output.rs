@@ -6,6 +6,7 @@
 use layer::boundary::{IpOut, Reachability, Send, protocol};
 use layer::{Instant, Note, PacketBuf, Segmentation, SegmentationKind};
 
+use crate::conn::meter::pieces;
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::options::{Options, SackBlocks};
 use crate::recv::ack::{AckPolicy, Due};
@@ -22,7 +23,7 @@ const SUPER: u32 = 65_535 - 60 - 60;
 /// Sends one segment down.
 pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, reachability: Reachability) {
     let (source, destination) = (segment.source.ip(), segment.destination.ip());
-    io.stats.out_segs += 1;
+    io.stats.out_segs += u64::from(pieces(&segment.payload));
     io.out.down.push(IpOut::Datagram(Send {
         interface: None,
         // RFC 9293 3.9.1.1 MUST-45: the connection's own address, always.
@@ -63,7 +64,7 @@ impl Open {
         // Every segment acknowledges all that came in order.
         self.rcv.ack.sent();
         self.timers.delayed_ack = None;
-        self.segs_out += 1;
+        self.meter.leaves(&segment, io);
         if segment.flags.has(Flags::URG) {
             self.snd.urgent.announced();
         }
@@ -115,11 +116,12 @@ impl Open {
             }
             Due::Nothing => {}
         }
+        self.note_limits(io.now, io.config);
         sent_all
     }
 
     /// Bytes that may be in the network now.
-    fn window_now(&self) -> u32 {
+    pub fn window_now(&self) -> u32 {
         match self.snd.prr {
             Some((_, window)) => window,
             None => self.cc.cwnd().saturating_add(self.snd.recovery.inflation()),
@@ -173,7 +175,9 @@ impl Open {
             return 0;
         }
         self.snd.retransmits += 1;
+        self.meter.bytes_retrans += u64::from(bytes);
         io.stats.retrans_segs += 1;
+        io.stats.slow_start_retrans += u64::from(self.snd.recovery.phase() == Phase::Loss);
         // `emit` counts it as sent; resends are not (RFC 4022 tcpOutSegs).
         io.stats.out_segs = io.stats.out_segs.wrapping_sub(1);
         let (socket, seq) = (ends.id, at.0);
@@ -224,6 +228,8 @@ impl Open {
                 prr.sent(bytes + u32::from(fin));
             }
             self.send_text(ends, io, at, bytes, fin);
+            let all = self.snd.unsent() == 0;
+            self.meter.sent_new(self.snd.nxt, bytes, self.snd.mss, all, io);
             self.snd.last_sent = Some(io.now);
             self.timers.probe = None;
             self.timers.persist = None;

@@ -74,7 +74,7 @@ impl Tcp {
             TcpCommand::Close { socket } => self.finish(now, socket, out, Finish::Close),
             TcpCommand::Abort { socket } => self.finish(now, socket, out, Finish::Abort),
             TcpCommand::Configure { socket, options } => self.configure(socket, options),
-            TcpCommand::Query { socket } => self.query(socket),
+            TcpCommand::Query { socket } => self.query(now, socket),
         }
     }
 
@@ -350,12 +350,15 @@ impl Tcp {
         }
     }
 
-    fn query(&mut self, socket: SocketId) {
+    fn query(&mut self, now: Instant, socket: SocketId) {
         let config = &self.config;
-        let info = self.table.find_id(socket).and_then(|key| {
-            let connection = self.table.get(key)?;
-            super::connection_info(connection, config)
-        });
+        let info = match (self.listeners.get(&socket), self.bound.get(&socket)) {
+            (Some(listener), Some(bound)) => Some(listener.info(socket, bound.local)),
+            _ => self.table.find_id(socket).and_then(|key| {
+                let connection = self.table.get(key)?;
+                super::connection_info(connection, now, config)
+            }),
+        };
         if let Some(info) = info {
             self.answers.push_back(TcpEvent::Info { socket, info: Box::new(info) });
         }

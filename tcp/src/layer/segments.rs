@@ -7,6 +7,7 @@ use layer::{Instant, Out, Reason};
 
 use super::Tcp;
 use crate::conn::closing::{Reopened, reset_for};
+use crate::conn::meter::pieces;
 use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
 use crate::conn::output::emit;
 use crate::conn::state::{Event, follow};
@@ -26,7 +27,8 @@ enum Led {
 impl Tcp {
     /// A datagram for TCP.
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram, out: &mut Out<'_, Self>) {
-        self.stats.in_segs += 1;
+        self.now = now;
+        self.stats.in_segs += u64::from(pieces(&datagram.packet));
         let (cast, mtu) = (datagram.cast, datagram.mtu);
         let segment = match Segment::read(datagram) {
             Ok(segment) => segment,
@@ -80,6 +82,7 @@ impl Tcp {
             }
             Led::TimeWait(Reopened::No) => self.hint(key),
             Led::TimeWait(Reopened::Yes(segment, beyond)) => {
+                self.stats.tw_recycled += 1;
                 self.remove(key);
                 self.unknown(now, segment, mtu, Some(beyond), out);
                 return;
@@ -188,6 +191,7 @@ impl Tcp {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         if full || !listener.admit() {
             self.stats.listen_drops += 1;
+            self.stats.listen_overflows += u64::from(!full);
             let reason = if full { Reason::TcpTableFull } else { Reason::TcpBacklogFull };
             out.drop(reason, ());
             return;

@@ -34,6 +34,11 @@ impl AckPolicy {
         self.now = true;
     }
 
+    /// The largest segment received, payload bytes.
+    pub fn segment(&self) -> u32 {
+        self.segment
+    }
+
     /// The batch ended: what of it?
     pub fn at_end_of_batch(&self) -> Due {
         // RFC 9293 3.8.6.3 SHLD-19: at least every second full segment.

@@ -43,6 +43,16 @@ impl ReceiveWindow {
         self.charged
     }
 
+    /// Size of the buffer, bytes.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// The shift between field and window.
+    pub fn scale(&self) -> u8 {
+        self.scale
+    }
+
     /// Changes the buffer's size; a window that was offered stays offered.
     pub fn set_capacity(&mut self, capacity: u32) {
         self.capacity = capacity;

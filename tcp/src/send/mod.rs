@@ -3,6 +3,7 @@
 //! Rooms kept for later files: ECN, pacing, path MTU.
 
 pub mod buffer;
+pub mod delivery;
 pub mod persist;
 pub mod prr;
 pub mod rack;

@@ -80,6 +80,11 @@ impl RttEstimator {
         self.backoff = (self.backoff + 1).min(31);
     }
 
+    /// How often the timeout is doubled now.
+    pub fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
     /// Smoothed round-trip time.
     pub fn srtt(&self) -> Option<Duration> {
         self.srtt

@@ -224,6 +224,12 @@ impl Scoreboard {
         self.lost
     }
 
+    /// Bytes that left again and are neither reported nor lost since. Walks the ranges.
+    pub fn resent_bytes(&self) -> u32 {
+        let out = |range: &&Range| range.resent && !range.sacked && !range.lost;
+        self.ranges.iter().filter(out).map(Range::len).sum()
+    }
+
     /// All ranges, in order.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &Range> {
