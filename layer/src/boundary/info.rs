@@ -4,7 +4,7 @@
 //! that `ss -i` and programs that read TCP_INFO need no second dictionary. Sizes that Linux counts
 //! in segments are counted here in bytes and turned into segments of `snd_mss`, rounded up.
 //!
-//! Left out: `tcpi_fackets`, `tcpi_rehash` and `tcpi_fastopen_client_fail`, which mean nothing here.
+//! Left out: `tcpi_fackets`, `tcpi_rehash`, `tcpi_fastopen_client_fail`: they mean nothing here.
 
 use core::time::Duration;
 
