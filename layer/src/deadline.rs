@@ -48,6 +48,16 @@ impl<K: Ord + Copy> Deadlines<K> {
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 
+    /// Forgets the hints that `is_current` denies once they outnumber the `owners`: an owner whose
+    /// near deadlines come and go before a far one leaves a stale hint for each. Costs a constant
+    /// for each hint given.
+    pub fn prune(&mut self, owners: usize, mut is_current: impl FnMut(Instant, K) -> bool) {
+        if self.heap.len() > owners.saturating_mul(2).saturating_add(64) {
+            self.heap.retain(|Reverse((at, key))| is_current(*at, *key));
+            self.heap.shrink_to(owners);
+        }
+    }
+
     /// Outstanding hints, stale ones included.
     pub fn len(&self) -> usize {
         self.heap.len()

@@ -7,22 +7,24 @@
 
 mod commands;
 mod segments;
+mod waiting;
 
 use std::collections::VecDeque;
 
 use layer::boundary::{ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpState};
+use layer::time::earliest;
 use layer::{Accounted, Counted, Deadlines, Instant, Layer, Out};
 use rustc_hash::FxHashMap;
 
 use crate::config::Config;
 use crate::conn::opening::{Opening, Origin, Outcome};
-use crate::conn::state::{Event, follow};
 use crate::conn::{Connection, Fate, Io, Over, Phase, note_state};
 use crate::isn::IsnSource;
 use crate::listen::Listener;
 use crate::ports::{Bound, Ports};
 use crate::stats::Stats;
 use crate::table::{Key, Table};
+use crate::timewait::TimeWaits;
 use commands::Routing;
 use layer::boundary::CloseReason;
 
@@ -47,8 +49,7 @@ pub struct Tcp {
     next_accepted: u64,
     /// The last time we were told, for snapshots.
     now: Instant,
-    /// Connections in TIME-WAIT, oldest first; some may have gone.
-    time_waits: VecDeque<Key>,
+    time_waits: TimeWaits,
 }
 
 impl Tcp {
@@ -69,7 +70,7 @@ impl Tcp {
             stats: Stats::default(),
             next_accepted: SocketId::ACCEPTED.0,
             now: Instant::ZERO,
-            time_waits: VecDeque::new(),
+            time_waits: TimeWaits::new(derive(key, 4)),
         }
     }
 
@@ -80,12 +81,19 @@ impl Tcp {
 
     /// All connections but those in LISTEN, for the status page and `ss`.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config)).collect()
+        let living =
+            self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
+        living.chain(self.time_waits.infos()).collect()
     }
 
     /// Connections in the table, any state but LISTEN.
     pub fn connection_count(&self) -> usize {
-        self.table.len()
+        self.table.len() + self.time_waits.len()
+    }
+
+    /// Entries of the deadline heap, stale ones included: what tests look at.
+    pub fn hints(&self) -> usize {
+        self.deadlines.len()
     }
 
     /// Puts a connection on the due list, once.
@@ -117,14 +125,6 @@ impl Tcp {
                 };
                 (Served::Open(fate), sent && told)
             }
-            Phase::TimeWait(wait) => {
-                let over = wait.until <= now;
-                if over {
-                    let to = follow(TcpState::TimeWait, Event::Expired);
-                    note_state(ends, io, TcpState::TimeWait, to);
-                }
-                (if over { Served::Expired } else { Served::Stay }, true)
-            }
             Phase::Over(over) => {
                 let told = *orphan || over.inform(ends, io);
                 (if told { Served::Told(ends.id) } else { Served::Stay }, told)
@@ -138,13 +138,6 @@ impl Tcp {
                 self.unbind(id);
                 self.remove(key);
             }
-            Served::Expired => {
-                self.remove(key);
-                // Expired ones are at the front, give or take those that were prolonged.
-                while self.time_waits.front().is_some_and(|key| self.table.get(*key).is_none()) {
-                    self.time_waits.pop_front();
-                }
-            }
             Served::Stay => {}
         }
         self.hint(key);
@@ -156,34 +149,7 @@ impl Tcp {
         match fate {
             Fate::Stay => {}
             Fate::Gone(reason) => self.end(key, now, reason, out),
-            Fate::TimeWait => {
-                let Self { table, stats, config, .. } = self;
-                let Some(connection) = table.get_mut(key) else { return };
-                let Phase::Open(open) = &mut connection.phase else { return };
-                let io = &mut Io { now, out, stats, config };
-                let orphan = connection.orphan;
-                // The last ACK may be owed, and the hub may not know all yet: then later.
-                let quiet = open.output(&connection.ends, io) && open.inform(&connection.ends, io);
-                let room = orphan || io.out.up.room() > 0;
-                if !(quiet && room) {
-                    self.mark_due(key);
-                    return;
-                }
-                let wait = open.time_wait(io);
-                if !orphan {
-                    let (socket, reason) = (connection.ends.id, CloseReason::Finished);
-                    io.out.up.push(TcpEvent::Closed { socket, reason });
-                }
-                io.stats.time_waits += 1;
-                connection.phase = Phase::TimeWait(wait);
-                connection.orphan = true;
-                let id = connection.ends.id;
-                self.table.forget_id(id);
-                self.time_waits.push_back(key);
-                if !orphan {
-                    self.unbind(id);
-                }
-            }
+            Fate::TimeWait => self.enter_time_wait(key, now, out),
         }
     }
 
@@ -230,7 +196,7 @@ impl Tcp {
                 let open = *open;
                 (open.listener.is_none(), open.listener, Some((open.rcv, open.tell.finished)))
             }
-            Phase::TimeWait(_) | Phase::Over(_) => (false, None, None),
+            Phase::Over(_) => (false, None, None),
         };
         if let (Some((rcv, finished)), Phase::Over(over)) = (rest, &mut connection.phase) {
             over.ready = rcv.into_ready();
@@ -267,10 +233,13 @@ impl Tcp {
         let at = match &connection.phase {
             Phase::Opening(opening) => opening.retransmit,
             Phase::Open(open) => open.timers.next(),
-            Phase::TimeWait(wait) => Some(wait.until),
             Phase::Over(_) => None,
         };
         self.deadlines.hint(at, key, &mut connection.hinted);
+        let Self { table, deadlines, .. } = self;
+        deadlines.prune(table.len(), |at, key| {
+            table.get(key).is_some_and(|connection| connection.hinted == Some(at))
+        });
     }
 }
 
@@ -280,7 +249,6 @@ enum Served {
     Open(Fate),
     /// The hub knows that it is over.
     Told(SocketId),
-    Expired,
     Stay,
 }
 
@@ -315,6 +283,7 @@ impl Layer for Tcp {
                 self.mark_due(key);
             }
         }
+        self.expire_time_waits(now, out);
         while out.up.room() > 0
             && let Some(answer) = self.answers.pop_front()
         {
@@ -331,7 +300,7 @@ impl Layer for Tcp {
 
     fn poll_at(&self) -> Option<Instant> {
         if self.due.is_empty() && self.answers.is_empty() {
-            self.deadlines.next()
+            earliest(self.deadlines.next(), self.time_waits.next())
         } else {
             Some(Instant::ZERO)
         }
@@ -345,7 +314,7 @@ impl Accounted for Tcp {
             .map(|connection| match &connection.phase {
                 Phase::Open(open) => open.rcv.held(),
                 Phase::Over(over) => over.ready.len(),
-                Phase::Opening(_) | Phase::TimeWait(_) => 0,
+                Phase::Opening(_) => 0,
             })
             .sum()
     }
@@ -357,7 +326,7 @@ impl Accounted for Tcp {
                 let buffers = match &connection.phase {
                     Phase::Open(open) => open.snd.buffer.len() + open.rcv.held_bytes(),
                     Phase::Over(over) => over.ready.iter().map(bytes::Bytes::len).sum(),
-                    Phase::Opening(_) | Phase::TimeWait(_) => 0,
+                    Phase::Opening(_) => 0,
                 };
                 core::mem::size_of::<Connection>() + buffers
             })
@@ -392,7 +361,6 @@ fn state_of(phase: &Phase) -> TcpState {
     match phase {
         Phase::Opening(opening) => opening.state,
         Phase::Open(open) => open.state,
-        Phase::TimeWait(_) => TcpState::TimeWait,
         Phase::Over(_) => TcpState::Closed,
     }
 }
@@ -405,7 +373,7 @@ fn connection_info(
     let ends = &connection.ends;
     match &connection.phase {
         Phase::Open(open) => Some(open.info(ends, now, config)),
-        Phase::Opening(_) | Phase::TimeWait(_) => {
+        Phase::Opening(_) => {
             let state = state_of(&connection.phase);
             Some(ConnectionInfo::bare(ends.id, ends.local, ends.remote, state))
         }

@@ -4,6 +4,7 @@
 //!   TcpCommand  |                 ^ TcpEvent
 //!               v                 |
 //!   layer.rs    which connection, what is due          table.rs listen.rs ports.rs isn.rs
+//!                                             timewait.rs
 //!   conn/       the states: opening, arrives (SEGMENT ARRIVES), acks, losses, output, closing
 //!   send/       what we send: buffer, window, scoreboard, rack, prr, undo, rtt      cc/ how much
 //!   recv/       what we receive: reassembly, window, ack, sack, paws
@@ -15,8 +16,8 @@
 //! Read `seq.rs`, `segment.rs`, `conn/state.rs` and `conn/arrives.rs` first: they are RFC 9293 3.4,
 //! 3.1, 3.3.2 and 3.10.7.4 in code.
 //!
-//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), keep-alive,
-//! SYN cookies (beside `listen.rs`), path MTU (`send/`). Urgent data is delivered in line.
+//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), SYN cookies (beside
+//! `listen.rs`), path MTU (`send/`). Urgent data is delivered in line.
 
 mod cc;
 mod config;
@@ -33,6 +34,7 @@ mod seq;
 mod stats;
 mod table;
 mod timers;
+mod timewait;
 
 pub use config::Config;
 pub use layer::Tcp;

@@ -37,6 +37,13 @@ impl Hash for Tuple {
 #[derive(Clone, Copy, Debug)]
 pub struct Keyed([u8; 16]);
 
+impl Keyed {
+    /// Keyed by `key`.
+    pub fn new(key: [u8; 16]) -> Self {
+        Self(key)
+    }
+}
+
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
 

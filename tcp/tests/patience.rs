@@ -412,3 +412,18 @@ fn hard_errors_are_soft_once_synchronized() {
         assert_eq!(bench.state(), "CLOSED");
     }
 }
+
+// Each exchange of data leaves a hint for two hours later behind; they are cleared away.
+#[test]
+fn hints_of_a_busy_connection_do_not_pile_up() {
+    let mut bench = Bench::new();
+    bench.accept_with(keeping_alive());
+    for n in 0..2000_u32 {
+        bench.write(ACCEPTED, pattern(10));
+        bench.ack(1 + (n + 1) * 10);
+        bench.ms(250);
+        bench.sent();
+        bench.events();
+    }
+    assert!(bench.tcp.hints() < 100, "{} hints for one connection", bench.tcp.hints());
+}

@@ -1,5 +1,5 @@
-//! One connection, in the shape its state needs: [`Opening`], [`Open`], [`TimeWait`], or the little
-//! that is left to tell the hub when it is [`Over`].
+//! One connection, in the shape its state needs: [`Opening`], [`Open`], or the little that is left
+//! to tell the hub when it is [`Over`]. TIME-WAIT has a table of its own, [`crate::timewait`].
 
 pub mod acks;
 pub mod arrives;
@@ -29,7 +29,6 @@ use crate::recv::Receiver;
 use crate::send::Sender;
 use crate::stats::Stats;
 use crate::timers::Timers;
-use closing::TimeWait;
 use keepalive::KeepAlive;
 use meter::Meter;
 use opening::Opening;
@@ -85,8 +84,6 @@ pub enum Phase {
     Opening(Box<Opening>),
     /// ESTABLISHED to LAST-ACK.
     Open(Box<Open>),
-    /// TIME-WAIT.
-    TimeWait(TimeWait),
     /// CLOSED, with something left to tell.
     Over(Box<Over>),
 }

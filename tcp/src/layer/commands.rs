@@ -232,14 +232,15 @@ impl Tcp {
         out: &mut Out<'_, Self>,
     ) -> Result<(), SocketError> {
         let Connecting { socket, remote, options, shutdown } = connecting;
-        if self.table.len() >= self.config.max_connections {
+        if self.is_full() {
             return Err(SocketError::NoBuffers);
         }
         let mut local = SocketAddr::new(route.source, 0);
-        let table = &self.table;
+        let (table, old) = (&self.table, &self.time_waits);
         let taken = |port: u16| {
             let local = SocketAddr::new(route.source, port);
-            table.find(&Tuple { local, remote }).is_some()
+            let tuple = Tuple { local, remote };
+            table.find(&tuple).is_some() || old.contains(&tuple)
         };
         let port = match self.bound.get(&socket) {
             Some(bound) if taken(bound.local.port()) => {
@@ -311,7 +312,6 @@ impl Tcp {
                 // RFC 9293 3.10.4: CLOSE in SYN-SENT deletes the TCB.
                 Finish::Close | Finish::Abort => Fate::failed(SocketError::ConnectionAborted),
             },
-            Phase::TimeWait(_) => Fate::Stay,
             Phase::Over(_) if how == Finish::Shutdown => Fate::Stay,
             Phase::Over(over) => Fate::Gone(over.reason),
         };
@@ -346,7 +346,7 @@ impl Tcp {
                 self.mark_due(key);
             }
             Phase::Opening(opening) => opening.options = options,
-            Phase::TimeWait(_) | Phase::Over(_) => {}
+            Phase::Over(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use layer::boundary::{
 use layer::{Instant, Out, Reason};
 
 use super::Tcp;
-use crate::conn::closing::{Reopened, reset_for};
+use crate::conn::closing::reset_for;
 use crate::conn::meter::pieces;
 use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
 use crate::conn::output::emit;
@@ -20,7 +20,6 @@ use crate::table::{Key, Tuple};
 enum Led {
     Opening(Outcome),
     Open(Fate),
-    TimeWait(Reopened),
     Nothing,
 }
 
@@ -47,20 +46,13 @@ impl Tcp {
         }
         let tuple = Tuple { local: segment.destination, remote: segment.source };
         match self.table.find(&tuple) {
-            Some(key) => self.deliver(key, now, segment, mtu, out),
-            None => self.unknown(now, segment, mtu, None, out),
+            Some(key) => self.deliver(key, now, segment, out),
+            None => self.dead_or_unknown(now, &tuple, segment, mtu, out),
         }
     }
 
     /// A segment for a connection in the table.
-    fn deliver(
-        &mut self,
-        key: Key,
-        now: Instant,
-        segment: Segment,
-        mtu: u32,
-        out: &mut Out<'_, Self>,
-    ) {
+    fn deliver(&mut self, key: Key, now: Instant, segment: Segment, out: &mut Out<'_, Self>) {
         let Self { table, stats, config, .. } = self;
         let Some(connection) = table.get_mut(key) else { return };
         let io = &mut Io { now, out, stats, config };
@@ -68,7 +60,6 @@ impl Tcp {
         let led = match phase {
             Phase::Opening(opening) => Led::Opening(opening.arrives(ends, io, segment)),
             Phase::Open(open) => Led::Open(open.arrives(ends, io, segment)),
-            Phase::TimeWait(wait) => Led::TimeWait(wait.arrives(ends, io, segment)),
             Phase::Over(_) => {
                 io.out.drop(Reason::TcpNoConnection, segment);
                 Led::Nothing
@@ -79,13 +70,6 @@ impl Tcp {
             Led::Open(fate) => {
                 self.follow(key, now, fate, out);
                 self.mark_due(key);
-            }
-            Led::TimeWait(Reopened::No) => self.hint(key),
-            Led::TimeWait(Reopened::Yes(segment, beyond)) => {
-                self.stats.tw_recycled += 1;
-                self.remove(key);
-                self.unknown(now, segment, mtu, Some(beyond), out);
-                return;
             }
             Led::Nothing => {}
         }
@@ -128,20 +112,9 @@ impl Tcp {
         self.follow(key, now, fate, out);
     }
 
-    /// The table is full: the oldest of those that only wait out old duplicates gives way.
-    fn evict_time_wait(&mut self) {
-        while let Some(key) = self.time_waits.pop_front() {
-            let waits = |c: &Connection| matches!(c.phase, Phase::TimeWait(_));
-            if self.table.get(key).is_some_and(waits) {
-                self.remove(key);
-                return;
-            }
-        }
-    }
-
     /// A segment without a connection: for a listener, or for nobody (RFC 9293 3.10.7.1, .2).
     /// A SYN that reopens a connection in TIME-WAIT has to begin `beyond` the old numbers.
-    fn unknown(
+    pub(super) fn unknown(
         &mut self,
         now: Instant,
         segment: Segment,
@@ -184,10 +157,7 @@ impl Tcp {
         (mtu, beyond): (u32, Option<Seq>),
         out: &mut Out<'_, Self>,
     ) {
-        if self.table.len() >= self.config.max_connections {
-            self.evict_time_wait();
-        }
-        let full = self.table.len() >= self.config.max_connections;
+        let full = self.is_full();
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         if full || !listener.admit() {
             self.stats.listen_drops += 1;
@@ -259,7 +229,7 @@ impl Tcp {
                 open.patience.trouble(told);
                 false
             }
-            Phase::Opening(_) | Phase::Open(_) | Phase::TimeWait(_) | Phase::Over(_) => {
+            Phase::Opening(_) | Phase::Open(_) | Phase::Over(_) => {
                 out.drop(Reason::TcpErrorUnclaimed, error);
                 return;
             }

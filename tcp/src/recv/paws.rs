@@ -25,6 +25,11 @@ impl Stamps {
         Self { offset, recent: value, recent_at: now }
     }
 
+    /// What is needed to answer after the end: our offset and TS.Recent.
+    pub fn kept(self) -> (u32, u32) {
+        (self.offset, self.recent)
+    }
+
     /// The option for a segment that leaves now.
     pub fn option(&self, now: Instant) -> Timestamps {
         Timestamps { value: clock(self.offset, now), echo: self.recent }
@@ -34,6 +39,11 @@ impl Stamps {
     pub fn is_old(&self, value: u32, now: Instant) -> bool {
         // The same circular order as sequence numbers.
         Seq(value).before(Seq(self.recent)) && now.since(self.recent_at) < STALE
+    }
+
+    /// RFC 6191 2: the timestamp is newer than any that was taken.
+    pub fn is_newer(&self, value: u32) -> bool {
+        Seq(value).after(Seq(self.recent))
     }
 
     /// RFC 7323 4.3: TS.Recent follows the earliest segment that is not acknowledged, so that a
