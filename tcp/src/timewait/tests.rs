@@ -1,3 +1,5 @@
+//! The table against a naive list, and its size.
+
 use core::net::Ipv4Addr;
 
 use proptest::prelude::*;
