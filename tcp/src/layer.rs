@@ -81,8 +81,7 @@ impl Tcp {
 
     /// All connections but those in LISTEN, for the status page and `ss`.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        let living =
-            self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
+        let living = self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
         living.chain(self.time_waits.infos()).collect()
     }
 
