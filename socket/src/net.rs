@@ -17,6 +17,7 @@
 
 mod blocks;
 mod handle;
+mod poller;
 mod tcp;
 mod udp;
 mod wakers;
@@ -24,8 +25,9 @@ mod wakers;
 use std::io;
 use std::sync::Arc;
 
-use layer::{Instant, Out};
+use layer::{Duration, Instant, Out};
 
+pub use self::poller::{Pollable, Poller};
 pub use self::tcp::{Incoming, TcpListener, TcpStream};
 pub use self::udp::UdpSocket;
 pub use self::wakers::Wakers;
@@ -37,6 +39,16 @@ pub trait Carrier: Send + Sync {
     /// Runs `call` once with the time, the hub and its outlets, then lets the stack act on what
     /// came out. A stack that has ended does not run it: the caller is told `ENETDOWN`.
     fn with_hub(&self, call: &mut dyn FnMut(Instant, &mut Hub, &mut Out<'_, Hub>));
+
+    /// The calling thread would only sleep until `wanted` says true, at most `limit`: lets it wait
+    /// for the devices and carry the stack on meanwhile. False, at once, if that is not needed.
+    fn lead(&self, wanted: &dyn Fn() -> bool, limit: Option<Duration>) -> bool {
+        let _ = (wanted, limit);
+        false
+    }
+
+    /// Makes a thread that is in [`Carrier::lead`] look again at what it wants.
+    fn nudge(&self) {}
 }
 
 /// A stack as programs see it; clones are the same stack.
@@ -56,6 +68,7 @@ impl std::fmt::Debug for Stack {
 impl Stack {
     /// A stack that is reached by `carrier`, and whose changes come to `wakers`.
     pub fn new(carrier: Arc<dyn Carrier>, wakers: Arc<Wakers>) -> Self {
+        wakers.reach(&carrier);
         Self { carrier, wakers, blocks: Arc::default() }
     }
 

@@ -6,11 +6,13 @@
 //! ```
 
 mod reader;
+mod seat;
 mod split;
 mod wake;
 mod writer;
 
 pub use reader::{Failure, MOST_DEVICES, Reader, ReaderConfig, ReadingHalf};
+pub use seat::Seat;
 pub use split::{ByInterface, Direct, Nowhere};
 pub use wake::EventFd;
 pub use writer::{Books, Writer};

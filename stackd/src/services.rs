@@ -1,5 +1,7 @@
-//! The demo services, written on the blocking sockets: what a program on this stack looks like.
+//! The demo services, what a program on this stack looks like: HTTP with a thread a connection, the
+//! others all in one.
 
+mod desk;
 mod discard;
 mod echo;
 mod http;
@@ -7,7 +9,7 @@ mod limit;
 mod source;
 
 use core::fmt;
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::Ipv4Addr;
 use core::str::FromStr;
 use std::io;
 use std::sync::Arc;
@@ -15,9 +17,10 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use layer::Duration;
-use socket::net::{TcpListener, TcpStream, UdpSocket};
+use socket::net::{TcpListener, UdpSocket};
 use stackd::Stack;
 
+use desk::{Answer, Desk, Elsewhere};
 use limit::Limit;
 
 /// What a service does.
@@ -100,7 +103,7 @@ impl FromStr for Service {
 /// Bytes read or written at once: about what a super-frame carries.
 const BUFFER: usize = 64 << 10;
 
-/// Connections served at once, over all services; beyond, accepting waits.
+/// HTTP connections served at once: each has a thread.
 const CONNECTIONS: usize = 1024;
 
 /// Stack of a connection's thread: the deepest, `http`, needs a few KiB, and what a thread runs of
@@ -110,51 +113,29 @@ const THREAD_STACK: usize = 256 << 10;
 /// How long connections may take to notice the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Accepting that fails so often in a row is not tried again.
-const FAILURES: u32 = 100;
-
 /// Services at work.
 pub(crate) struct Services {
-    threads: Vec<JoinHandle<()>>,
+    desk: JoinHandle<()>,
     limit: Limit,
 }
 
 impl Services {
     /// Starts them all: when this returns, they answer.
     pub(crate) fn start(stack: &Arc<Stack>, services: &[Service]) -> anyhow::Result<Self> {
-        let mut running = Self { threads: Vec::new(), limit: Limit::new(CONNECTIONS) };
+        let limit = Limit::new(CONNECTIONS);
+        let mut desk = Desk::new(stack);
         for service in services {
-            running.start_one(stack, *service).with_context(|| format!("service {service}"))?;
+            open(&mut desk, stack, &limit, *service)
+                .with_context(|| format!("service {service}"))?;
         }
-        Ok(running)
-    }
-
-    fn start_one(&mut self, stack: &Arc<Stack>, service: Service) -> io::Result<()> {
-        let Service { kind, port } = service;
-        let anywhere = (Ipv4Addr::UNSPECIFIED, port);
-        let listener = TcpListener::bind(stack.sockets(), anywhere)?;
-        let (limit, serving) = (self.limit.clone(), Arc::clone(stack));
-        self.spawn(service, move || accept(&listener, &limit, &serving, kind))?;
-        let answer: fn(&UdpSocket, &mut [u8]) -> io::Result<()> = match kind {
-            Kind::Echo => echo::udp,
-            Kind::Discard => discard::udp,
-            Kind::Source | Kind::Http => return Ok(()),
-        };
-        let socket = UdpSocket::bind(stack.sockets(), anywhere)?;
-        self.spawn(service, move || datagrams(&socket, answer))
-    }
-
-    fn spawn(&mut self, service: Service, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        self.threads.push(thread::Builder::new().name(service.to_string()).spawn(run)?);
-        Ok(())
+        let builder = thread::Builder::new().name("services".to_owned());
+        Ok(Self { desk: builder.spawn(move || desk.run())?, limit })
     }
 
     /// After the stack has ended: waits for all threads.
     pub(crate) fn join(self) {
-        for thread in self.threads {
-            // A panic over there has ended the process.
-            let _ = thread.join();
-        }
+        // A panic over there has ended the process.
+        let _ = self.desk.join();
         let left = self.limit.drain(PATIENCE);
         if left > 0 {
             tracing::warn!("{left} connections did not notice the end");
@@ -162,67 +143,49 @@ impl Services {
     }
 }
 
+fn open(desk: &mut Desk, stack: &Arc<Stack>, limit: &Limit, service: Service) -> io::Result<()> {
+    let Service { kind, port } = service;
+    let anywhere = (Ipv4Addr::UNSPECIFIED, port);
+    let listener = TcpListener::bind(stack.sockets(), anywhere)?;
+    let answer: Answer = match kind {
+        Kind::Echo => echo::udp,
+        Kind::Discard => discard::udp,
+        Kind::Source => return desk.listen(listener, kind),
+        Kind::Http => return desk.accept(listener, a_thread_each(stack, limit)),
+    };
+    desk.listen(listener, kind)?;
+    desk.datagrams(UdpSocket::bind(stack.sockets(), anywhere)?, answer)
+}
+
+/// Serves connections on the blocking sockets, which is how most programs are written.
+fn a_thread_each(stack: &Arc<Stack>, limit: &Limit) -> Elsewhere {
+    let (stack, limit) = (Arc::clone(stack), limit.clone());
+    Box::new(move |stream, peer| {
+        let Some(permit) = limit.try_enter() else {
+            return tracing::warn!("{CONNECTIONS} connections at once: {peer} is turned away");
+        };
+        let stack = Arc::clone(&stack);
+        let spawned = thread::Builder::new()
+            .name(format!("http {peer}"))
+            .stack_size(THREAD_STACK)
+            .spawn(move || {
+                let _permit = permit;
+                // Clients may go at any time.
+                if let Err(error) = http::serve(&stack, stream) {
+                    tracing::debug!("http {peer}: {error}");
+                }
+            });
+        if let Err(error) = spawned {
+            tracing::warn!("no thread for {peer}: {error}");
+        }
+    })
+}
+
 /// The stack has ended.
 fn is_over(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NetworkDown
 }
 
-fn accept(listener: &TcpListener, limit: &Limit, stack: &Arc<Stack>, kind: Kind) {
-    let mut failures = 0;
-    while failures < FAILURES {
-        let permit = limit.enter();
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                failures = 0;
-                let stack = Arc::clone(stack);
-                let spawned = thread::Builder::new()
-                    .name(format!("{} {peer}", kind.name()))
-                    .stack_size(THREAD_STACK)
-                    .spawn(move || {
-                        let _permit = permit;
-                        serve(&stack, kind, stream, peer);
-                    });
-                if let Err(error) = spawned {
-                    tracing::warn!("no thread for {peer}: {error}");
-                }
-            }
-            Err(error) if is_over(&error) => return,
-            Err(error) => {
-                failures += 1;
-                tracing::warn!("accept on {}: {error}", kind.name());
-            }
-        }
-    }
-}
-
 /// How long a client may neither send nor take anything. Clients that vanished must not hold the
 /// places of all others for ever.
 const SILENCE: Duration = Duration::from_secs(600);
-
-fn serve(stack: &Stack, kind: Kind, stream: TcpStream, peer: SocketAddr) {
-    // Only a timeout of zero is refused.
-    let _ = stream.set_read_timeout(Some(SILENCE));
-    let _ = stream.set_write_timeout(Some(SILENCE));
-    let result = match kind {
-        Kind::Echo => echo::tcp(stream),
-        Kind::Discard => discard::tcp(stream),
-        Kind::Source => source::tcp(stream),
-        Kind::Http => http::serve(stack, stream),
-    };
-    // Clients may go at any time.
-    if let Err(error) = result {
-        tracing::debug!("{} {peer}: {error}", kind.name());
-    }
-}
-
-fn datagrams(socket: &UdpSocket, answer: fn(&UdpSocket, &mut [u8]) -> io::Result<()>) {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match answer(socket, &mut buffer) {
-            Ok(()) => {}
-            Err(error) if is_over(&error) => return,
-            // ICMP may say that an earlier answer reached nobody.
-            Err(error) => tracing::debug!("datagram: {error}"),
-        }
-    }
-}

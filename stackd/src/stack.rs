@@ -12,9 +12,8 @@
 //! ```
 
 use std::net::Shutdown;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use layer::boundary::{ConnectionInfo, TcpState};
@@ -29,7 +28,7 @@ use crate::alarm::Parker;
 use crate::builder::{Builder, Opened, StartError};
 use crate::clock::Clock;
 use crate::config::Pipeline;
-use crate::io::Failure;
+use crate::io::{Failure, Seat};
 use crate::report::Report;
 use crate::top::Top;
 use crate::topology::{Plan, Topology};
@@ -81,13 +80,36 @@ pub struct Stack {
 #[derive(Default)]
 struct Entry {
     top: OnceLock<Arc<dyn Top>>,
+    /// Goes with the topology.
+    seat: OnceLock<Weak<Seat>>,
+    wakers: Weak<Wakers>,
     ended: AtomicBool,
+}
+
+impl Entry {
+    fn seat(&self) -> Option<Arc<Seat>> {
+        self.seat.get().and_then(Weak::upgrade)
+    }
 }
 
 impl Carrier for Entry {
     fn with_hub(&self, call: &mut dyn FnMut(Instant, &mut Hub, &mut Out<'_, Hub>)) {
         if let Some(top) = self.top.get().filter(|_| !self.ended.load(Ordering::SeqCst)) {
             top.with_hub(call);
+        }
+    }
+
+    fn lead(&self, wanted: &dyn Fn() -> bool, limit: Option<Duration>) -> bool {
+        let Some(seat) = self.seat().filter(|_| !self.ended.load(Ordering::SeqCst)) else {
+            return false;
+        };
+        let others = || self.wakers.upgrade().is_some_and(|wakers| wakers.sleepers() > 0);
+        seat.lead(wanted, limit, &others)
+    }
+
+    fn nudge(&self) {
+        if let Some(seat) = self.seat() {
+            seat.nudge();
         }
     }
 }
@@ -114,9 +136,12 @@ impl Stack {
             failures: failed,
         };
         let topology = Topology::start(plan).map_err(StartError::Threads)?;
-        let entry = Arc::new(Entry::default());
+        let entry = Arc::new(Entry { wakers: Arc::downgrade(&wakers), ..Entry::default() });
         // Set once, here.
         let _ = entry.top.set(Arc::clone(topology.top()));
+        if let Some(seat) = topology.seat() {
+            let _ = entry.seat.set(Arc::downgrade(&seat));
+        }
         Ok(Self {
             sockets: socket::net::Stack::new(entry.clone(), Arc::clone(&wakers)),
             topology: RwLock::new(Some(topology)),
@@ -134,6 +159,11 @@ impl Stack {
     /// The sockets: give this to `socket::net`'s `bind` and `connect`.
     pub fn sockets(&self) -> &socket::net::Stack {
         &self.sockets
+    }
+
+    /// What time it is for the stack.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
     }
 
     /// Devices that are gone for good. The stack goes on without them.

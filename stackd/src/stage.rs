@@ -148,7 +148,10 @@ impl<L: Layer> Stage<L> {
         let now = core.tick(now);
         let (layer, mut out) = core.parts();
         let result = call(layer, now, &mut out);
-        layer.poll(now, &mut out);
+        // Before its deadline a poll does nothing (law L3), and asking costs less.
+        if layer.poll_at().is_some_and(|at| at <= now) {
+            layer.poll(now, &mut out);
+        }
         let after = core.conclude(self, now, After::default(), true);
         drop(core);
         self.tell(&after, now);

@@ -23,7 +23,7 @@ use socket::assembly::{HostConfig, Parts, parts};
 
 use crate::clock::Clock;
 use crate::config::Pipeline;
-use crate::io::{Books, Failure, Reader};
+use crate::io::{Books, Failure, Reader, Seat};
 use crate::lane::{Lane, Ring};
 use crate::report::Report;
 use crate::runner::{Owner, Runner};
@@ -102,6 +102,14 @@ impl Topology {
     /// The way in for applications.
     pub(crate) fn top(&self) -> &Arc<dyn Top> {
         &self.top
+    }
+
+    /// Where an application's thread may do the reader's work, if there is one reader.
+    pub(crate) fn seat(&self) -> Option<Arc<Seat>> {
+        match &self.readers[..] {
+            [reader] => Some(Arc::clone(reader.seat())),
+            _ => None,
+        }
     }
 
     /// Asks every stage and every device.

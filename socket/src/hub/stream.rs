@@ -148,6 +148,30 @@ impl Hub {
         out: &mut Out<'_, Self>,
         data: impl FnOnce(&mut Block, usize) -> Bytes,
     ) -> Result<usize, Errno> {
+        let n = self.send_room(id, len, out)?;
+        let Some(stream) = self.stream(id)?.filter(|_| n > 0) else { return Ok(0) };
+        let bytes = u32::try_from(n).unwrap_or(u32::MAX);
+        stream.room -= bytes;
+        stream.outstanding = stream.outstanding.saturating_add(bytes);
+        let data = data(&mut stream.block, n);
+        let command = if urgent {
+            TcpCommand::SendUrgent { socket: id, data }
+        } else {
+            TcpCommand::Send { socket: id, data }
+        };
+        self.command(Either::A(command), out);
+        self.touch(id, out);
+        Ok(n)
+    }
+
+    /// How many of `len` bytes [`Hub::send`] would take now; its errors otherwise. So that who
+    /// copies outside the hub copies nothing in vain.
+    pub fn send_room(
+        &mut self,
+        id: SocketId,
+        len: usize,
+        out: &mut Out<'_, Self>,
+    ) -> Result<usize, Errno> {
         let room_below = self.has_room(out);
         let socket = self.get(id)?;
         if let Some(error) = socket.take_error() {
@@ -164,7 +188,7 @@ impl Hub {
         if stream.write_shut || stream.gone {
             return Err(Errno::PIPE);
         }
-        let n = u32::try_from(len).unwrap_or(u32::MAX).min(stream.room);
+        let n = len.min(stream.room as usize);
         if n == 0 {
             return if len == 0 { Ok(0) } else { Err(self.full(id, out)) };
         }
@@ -172,18 +196,7 @@ impl Hub {
             self.starve(id, out);
             return Err(Errno::AGAIN);
         }
-        stream.room -= n;
-        stream.outstanding = stream.outstanding.saturating_add(n);
-        let taken = n as usize;
-        let data = data(&mut stream.block, taken);
-        let command = if urgent {
-            TcpCommand::SendUrgent { socket: id, data }
-        } else {
-            TcpCommand::Send { socket: id, data }
-        };
-        self.command(Either::A(command), out);
-        self.touch(id, out);
-        Ok(taken)
+        Ok(n)
     }
 
     /// The send buffer is full: from here on, room is news.

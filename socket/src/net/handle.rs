@@ -13,12 +13,12 @@ use super::wakers::Waiter;
 use crate::Errno;
 use crate::hub::{Hub, Kind};
 
-/// An open socket; dropping it closes it.
+/// An open socket; dropping it closes it. Public only in name: the module is not.
 #[derive(Debug)]
-pub(super) struct Handle {
+pub struct Handle {
     stack: Stack,
     pub(super) id: SocketId,
-    waiter: Arc<Waiter>,
+    pub(super) waiter: Arc<Waiter>,
     nonblocking: AtomicBool,
     pub(super) read_timeout: Timeout,
     pub(super) write_timeout: Timeout,
@@ -121,7 +121,7 @@ impl Handle {
             if left == Some(Duration::ZERO) {
                 return Err(Errno::AGAIN.into());
             }
-            self.waiter.wait(seen, left);
+            self.stack.wakers.wait(&self.waiter, seen, left);
         }
     }
 

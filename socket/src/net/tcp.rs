@@ -10,7 +10,7 @@ use layer::Duration;
 use super::Stack;
 use super::handle::Handle;
 use crate::Errno;
-use crate::hub::{Flags, Kind, Reuse};
+use crate::hub::{Flags, Hub, Kind, Reuse};
 
 /// Connections that may wait to be accepted; std's choice.
 const BACKLOG: u32 = 128;
@@ -21,7 +21,7 @@ const SMALL: usize = 16 * 1024;
 /// A TCP socket that accepts connections.
 #[derive(Debug)]
 pub struct TcpListener {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
 }
 
 impl TcpListener {
@@ -95,7 +95,7 @@ impl Iterator for Incoming<'_> {
 /// another writes.
 #[derive(Debug)]
 pub struct TcpStream {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
 }
 
 impl TcpStream {
@@ -198,18 +198,23 @@ impl TcpStream {
     }
 }
 
-impl Read for &TcpStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl TcpStream {
+    /// As `read`, and says whether more can be read at once, be it bytes, the end or an error: who
+    /// serves many sockets is spared the attempt that only finds nothing.
+    pub fn read_and_peek(&self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let limit = self.handle.read_timeout.get();
+        let more = |id, hub: &Hub| hub.poll_socket(id).is_ok_and(|r| r.readable || r.error);
         if buffer.len() <= SMALL {
-            return self
-                .handle
-                .wait(limit, |id, hub, out| hub.recv(id, buffer, Flags::default(), out));
+            return self.handle.wait(limit, |id, hub, out| {
+                let read = hub.recv(id, buffer, Flags::default(), out)?;
+                Ok((read, more(id, hub)))
+            });
         }
         let mut chunks = Vec::new();
-        let read = self
-            .handle
-            .wait(limit, |id, hub, out| hub.recv_chunks(id, buffer.len(), &mut chunks, out))?;
+        let (read, more) = self.handle.wait(limit, |id, hub, out| {
+            let read = hub.recv_chunks(id, buffer.len(), &mut chunks, out)?;
+            Ok((read, more(id, hub)))
+        })?;
         // By reference out of the hub; copied here, where nobody waits for us.
         let mut rest = &mut buffer[..];
         for chunk in chunks {
@@ -217,7 +222,13 @@ impl Read for &TcpStream {
             target.copy_from_slice(&chunk);
             rest = unused;
         }
-        Ok(read)
+        Ok((read, more))
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_and_peek(buffer).map(|(read, _)| read)
     }
 }
 
@@ -227,9 +238,10 @@ impl Write for &TcpStream {
         if data.len() <= SMALL {
             return self.handle.wait(limit, |id, hub, out| hub.send(id, data, out));
         }
-        // Several super-segments at a time; what is copied in vain, when the send buffer has less
-        // room, does not matter.
-        let mut copy = self.handle.copy(data);
+        // Several super-segments at a time, copied where nobody waits for us.
+        let room = self.handle.wait(limit, |id, hub, out| hub.send_room(id, data.len(), out))?;
+        let mut copy = self.handle.copy(&data[..room]);
+        // A clone of this socket may have used the room meanwhile.
         self.handle.wait(limit, |id, hub, out| hub.send_bytes(id, &mut copy, out))
     }
 

@@ -13,7 +13,7 @@ use crate::hub::{Flags, Kind, Received};
 /// A UDP socket.
 #[derive(Debug)]
 pub struct UdpSocket {
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl UdpSocket {

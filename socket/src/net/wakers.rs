@@ -1,28 +1,45 @@
-//! [`Wakers`]: who sleeps for which socket.
+//! [`Wakers`]: who waits for which socket, and how.
+//!
+//! A thread that would only sleep may do the stack's own waiting meanwhile ([`Carrier::lead`]): what
+//! it waits for then comes without another thread having to wake it, which is the dearest part of a
+//! round trip. Where the carrier has no use for it, it sleeps on a condition variable.
 
+use core::cell::Cell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use layer::Duration;
 use layer::boundary::SocketId;
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxBuildHasher;
 
+use super::Carrier;
+use super::poller::Registration;
 use crate::hub::Ready;
 
-/// Threads that sleep until a socket changes.
-#[derive(Debug, Default)]
-pub struct Wakers {
-    waiters: Mutex<Waiters>,
+thread_local! {
+    /// This thread leads: it looks by itself whether what it waits for has come.
+    static LEADS: Cell<bool> = const { Cell::new(false) };
 }
 
-#[derive(Debug, Default)]
-struct Waiters {
-    by_socket: HashMap<SocketId, Arc<Waiter>, FxBuildHasher>,
+/// Threads that wait until a socket changes.
+#[derive(Default)]
+pub struct Wakers {
+    by_socket: Mutex<HashMap<SocketId, Arc<Waiter>, FxBuildHasher>>,
+    carrier: OnceLock<Weak<dyn Carrier>>,
+    /// Threads that sleep on a condition variable.
+    sleepers: AtomicUsize,
+}
+
+impl std::fmt::Debug for Wakers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wakers").field("sleepers", &self.sleepers).finish_non_exhaustive()
+    }
 }
 
 impl Wakers {
-    /// Nobody sleeps yet.
+    /// Nobody waits yet.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -32,9 +49,9 @@ impl Wakers {
     pub fn notify(&self, ready: &Ready) {
         match ready {
             Ready::Changed { socket, readiness: _ } => {
-                let waiter = self.waiters.lock().by_socket.get(socket).cloned();
+                let waiter = self.by_socket.lock().get(socket).cloned();
                 if let Some(waiter) = waiter {
-                    waiter.wake();
+                    self.wake(&waiter);
                 }
             }
             // Threads call the hub directly and get their answers there.
@@ -44,53 +61,92 @@ impl Wakers {
 
     /// Wakes everybody: the stack has ended, and their next attempt will say so.
     pub fn wake_all(&self) {
-        let waiters = self.waiters.lock();
+        let waiters = self.by_socket.lock();
         #[expect(clippy::iter_over_hash_type, reason = "the order in which threads wake is free")]
-        for waiter in waiters.by_socket.values() {
-            waiter.wake();
+        for waiter in waiters.values() {
+            self.wake(waiter);
         }
     }
 
+    /// Threads that sleep until somebody wakes them.
+    pub fn sleepers(&self) -> usize {
+        self.sleepers.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn reach(&self, carrier: &Arc<dyn Carrier>) {
+        // The first stack that uses these wakers is the only one.
+        let _ = self.carrier.set(Arc::downgrade(carrier));
+    }
+
     pub(super) fn register(&self, socket: SocketId) -> Arc<Waiter> {
-        Arc::clone(self.waiters.lock().by_socket.entry(socket).or_default())
+        Arc::clone(self.by_socket.lock().entry(socket).or_default())
     }
 
     pub(super) fn forget(&self, socket: SocketId) {
-        self.waiters.lock().by_socket.remove(&socket);
+        self.by_socket.lock().remove(&socket);
+    }
+
+    pub(super) fn wake(&self, waiter: &Waiter) {
+        waiter.epoch.fetch_add(1, Ordering::SeqCst);
+        if waiter.leading.load(Ordering::SeqCst)
+            && !LEADS.get()
+            && let Some(carrier) = self.carrier.get().and_then(Weak::upgrade)
+        {
+            carrier.nudge();
+        }
+        // Whoever sleeps has seen the old epoch under this lock, or will see the new one.
+        drop(waiter.sleep.lock());
+        waiter.changed.notify_all();
+        if let Some(registration) = waiter.registration.get() {
+            registration.changed(self);
+        }
+    }
+
+    /// Waits until `waiter` was woken since `seen`, at most `limit`. May end early.
+    pub(super) fn wait(&self, waiter: &Waiter, seen: u64, limit: Option<Duration>) {
+        let changed = || waiter.epoch() != seen;
+        if let Some(carrier) = self.carrier.get().and_then(Weak::upgrade) {
+            waiter.leading.store(true, Ordering::SeqCst);
+            LEADS.set(true);
+            let led = carrier.lead(&changed, limit);
+            LEADS.set(false);
+            waiter.leading.store(false, Ordering::SeqCst);
+            if led {
+                return;
+            }
+        }
+        let mut sleep = waiter.sleep.lock();
+        if changed() {
+            return;
+        }
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        // A spurious wake-up costs the caller one more attempt.
+        match limit {
+            Some(limit) => {
+                waiter.changed.wait_for(&mut sleep, limit);
+            }
+            None => waiter.changed.wait(&mut sleep),
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Where the threads that use one socket sleep.
+/// Where the threads that use one socket, or one [`super::Poller`], wait.
 #[derive(Debug, Default)]
 pub(super) struct Waiter {
-    /// Counts changes of the socket.
-    epoch: Mutex<u64>,
+    /// Counts changes.
+    epoch: AtomicU64,
+    /// A thread leads the stack until this changes.
+    leading: AtomicBool,
+    sleep: Mutex<()>,
     changed: Condvar,
+    /// The poller that watches this socket.
+    pub(super) registration: OnceLock<Arc<Registration>>,
 }
 
 impl Waiter {
     /// To be read before an attempt, and given to `wait` if it failed.
     pub(super) fn epoch(&self) -> u64 {
-        *self.epoch.lock()
-    }
-
-    /// Sleeps until the socket has changed since `seen`, at most `limit`.
-    pub(super) fn wait(&self, seen: u64, limit: Option<Duration>) {
-        let mut epoch = self.epoch.lock();
-        if *epoch != seen {
-            return;
-        }
-        // A spurious wake-up costs the caller one more attempt.
-        match limit {
-            Some(limit) => {
-                self.changed.wait_for(&mut epoch, limit);
-            }
-            None => self.changed.wait(&mut epoch),
-        }
-    }
-
-    fn wake(&self) {
-        *self.epoch.lock() += 1;
-        self.changed.notify_all();
+        self.epoch.load(Ordering::SeqCst)
     }
 }

@@ -1,6 +1,7 @@
-//! The thread that waits for devices: reads what is there, delivers it, and runs the stages above
+//! What waits for devices: reads what is there, delivers it, and runs the stages above
 //! on the spot.
 //!
+//! A thread of its own does that, or an application's that would only sleep (see `seat.rs`).
 //! It is woken by a device, by its eventfd (room above again, a tired deliverer, the end) or by a
 //! deadline of what it owns. Waiting is by `ppoll`, which takes nanoseconds. Whatever a device
 //! does, the thread never spins: one that claims to be readable and gives nothing is left alone
@@ -8,7 +9,6 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use arrayvec::ArrayVec;
@@ -20,8 +20,8 @@ use link::{DeviceError, Receiver};
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::alarm::Wake;
 use crate::clock::Clock;
+use crate::io::seat::Seat;
 use crate::io::{Books, EventFd};
 use crate::lane::Port;
 use crate::runner::{Runner, be_punctual};
@@ -31,6 +31,9 @@ const LEFT_ALONE: Duration = Duration::from_millis(100);
 
 /// Empty reads in a row after which readiness is not believed.
 const EMPTY_READS: u32 = 16;
+
+/// Frames closer to each other than this come in groups, which are read as such.
+const CLOSE: Duration = Duration::from_micros(4);
 
 /// Devices of one thread, at most.
 pub const MOST_DEVICES: usize = 32;
@@ -77,8 +80,7 @@ pub struct ReaderConfig {
 
 /// A running reader thread; dropped, it is stopped and joined.
 pub struct Reader {
-    stop: Arc<AtomicBool>,
-    event: Arc<EventFd>,
+    seat: Arc<Seat>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -94,19 +96,25 @@ impl Reader {
     /// With more than [`MOST_DEVICES`].
     pub fn start(config: ReaderConfig) -> std::io::Result<Self> {
         assert!(config.devices.len() <= MOST_DEVICES, "too many devices for one thread");
-        let stop = Arc::new(AtomicBool::new(false));
-        let (event, stopped) = (Arc::clone(&config.event), Arc::clone(&stop));
-        let thread = thread::Builder::new()
-            .name(config.name.clone())
-            .spawn(move || Loop::new(config, stopped).run())?;
-        Ok(Self { stop, event, thread: Some(thread) })
+        let (name, event, clock) = (config.name.clone(), Arc::clone(&config.event), config.clock);
+        let seat = Arc::new(Seat::new(Loop::new(config), event, clock));
+        let owned = Arc::clone(&seat);
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            be_punctual();
+            owned.own();
+        })?;
+        Ok(Self { seat, thread: Some(thread) })
+    }
+
+    /// Where other threads may do its work.
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.event.wake();
+        self.seat.end();
         if let Some(thread) = self.thread.take() {
             // A panic over there has been reported there.
             let _ = thread.join();
@@ -123,25 +131,29 @@ struct Source {
     not_before: Option<Instant>,
     empty_reads: u32,
     bad_offloads: u64,
+    /// The last read gave a single frame.
+    alone: bool,
+    /// When that was.
+    read_at: Instant,
     readable: bool,
     gone: bool,
 }
 
-struct Loop {
+/// What whoever waits for the devices does, round by round.
+pub(super) struct Loop {
     sources: Vec<Source>,
     target: Box<dyn Port<Frame>>,
     owned: Vec<Arc<Runner>>,
     event: Arc<EventFd>,
     failures: Sender<Failure>,
     clock: Clock,
-    stop: Arc<AtomicBool>,
     /// Frames read that found no room above yet.
     outlet: Outlet<Frame>,
     batch: Vec<PacketBuf>,
 }
 
 impl Loop {
-    fn new(config: ReaderConfig, stop: Arc<AtomicBool>) -> Self {
+    fn new(config: ReaderConfig) -> Self {
         let ReaderConfig { name: _, devices, target, owned, event, failures, clock } = config;
         let sources = devices
             .into_iter()
@@ -152,27 +164,27 @@ impl Loop {
                 not_before: None,
                 empty_reads: 0,
                 bad_offloads: 0,
+                alone: false,
+                read_at: Instant::ZERO,
                 readable: false,
                 gone: false,
             })
             .collect();
         let (outlet, batch) = (Outlet::with_capacity(FRAMES), Vec::with_capacity(BATCH));
-        Self { sources, target, owned, event, failures, clock, stop, outlet, batch }
+        Self { sources, target, owned, event, failures, clock, outlet, batch }
     }
 
-    fn run(mut self) {
-        be_punctual();
-        while !self.stop.load(Ordering::SeqCst) {
-            for runner in &self.owned {
-                runner.tend();
-            }
-            self.deliver();
-            self.wait();
-            for index in 0..self.sources.len() {
-                if core::mem::take(&mut self.sources[index].readable) && self.outlet.is_empty() {
-                    self.read(index);
-                    self.deliver();
-                }
+    /// Does what is due, then waits once, no longer than `end`, and delivers what came.
+    pub(super) fn round(&mut self, end: Option<Instant>) {
+        for runner in &self.owned {
+            runner.tend();
+        }
+        self.deliver();
+        self.wait(end);
+        for index in 0..self.sources.len() {
+            if core::mem::take(&mut self.sources[index].readable) && self.outlet.is_empty() {
+                self.read(index);
+                self.deliver();
             }
         }
     }
@@ -186,9 +198,9 @@ impl Loop {
     }
 
     /// Sleeps until a device is readable, somebody wakes us, or a deadline comes.
-    fn wait(&mut self) {
+    fn wait(&mut self, end: Option<Instant>) {
         let now = self.clock.now();
-        let mut until = None;
+        let mut until = end;
         for runner in &self.owned {
             until = earliest(until, runner.lie_down());
         }
@@ -232,8 +244,12 @@ impl Loop {
     fn read(&mut self, index: usize) {
         let now = self.clock.now();
         let source = &mut self.sources[index];
-        let result = source.receiver.receive(&mut self.batch, BATCH);
+        // A device that gives one frame at a time is not asked again for nothing.
+        let alone = source.alone && now.since(source.read_at) > CLOSE;
+        let most = if alone { 1 } else { BATCH };
+        let result = source.receiver.receive(&mut self.batch, most);
         let n = self.batch.len();
+        (source.alone, source.read_at) = (n == 1, now);
         let interface = source.interface;
         for packet in self.batch.drain(..) {
             self.outlet.push(Frame { interface, packet });

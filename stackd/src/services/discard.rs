@@ -1,16 +1,20 @@
 //! RFC 863: whatever comes is forgotten.
 
-use std::io::{self, Read};
+use std::io;
 
-use socket::net::{TcpStream, UdpSocket};
+use socket::net::UdpSocket;
 
-use super::BUFFER;
+use super::desk::{Session, Turn};
 
-/// Reads until the peer has finished.
-pub(super) fn tcp(mut stream: TcpStream) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    while stream.read(&mut buffer)? > 0 {}
-    Ok(())
+impl Session {
+    /// Reads until the peer has finished.
+    pub(super) fn discard(&mut self, buffer: &mut [u8]) -> io::Result<Turn> {
+        match self.stream.read_and_peek(buffer)? {
+            (0, _) => Ok(Turn::Over),
+            (_, true) => Ok(Turn::Again),
+            (_, false) => Ok(Turn::Wait),
+        }
+    }
 }
 
 /// Reads one datagram.

@@ -1,20 +1,45 @@
 //! RFC 862: whatever comes is sent back.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::Shutdown;
 
-use socket::net::{TcpStream, UdpSocket};
+use socket::net::UdpSocket;
 
-use super::BUFFER;
+use super::desk::{Session, Turn};
 
-/// Echoes until the peer has finished sending, then finishes too.
-pub(super) fn tcp(mut stream: TcpStream) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match stream.read(&mut buffer)? {
-            0 => return stream.shutdown(Shutdown::Write),
-            n => stream.write_all(&buffer[..n])?,
+impl Session {
+    /// Echoes until the peer has finished sending, then finishes too.
+    pub(super) fn echo(&mut self, buffer: &mut [u8]) -> io::Result<Turn> {
+        if !self.waiting.is_empty() {
+            let n = self.stream.write(&self.waiting[self.at..])?;
+            self.at += n;
+            if self.at < self.waiting.len() {
+                return Ok(Turn::Again);
+            }
+            // Memory only while it is needed.
+            (self.waiting, self.at) = (Vec::new(), 0);
         }
+        if self.finished {
+            self.stream.shutdown(Shutdown::Write)?;
+            return Ok(Turn::Over);
+        }
+        let (n, more) = self.stream.read_and_peek(buffer)?;
+        if n == 0 {
+            self.finished = true;
+            return Ok(Turn::Again);
+        }
+        let mut sent = 0;
+        while sent < n {
+            match self.stream.write(&buffer[sent..n]) {
+                Ok(part) => sent += part,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waiting = buffer[sent..n].to_vec();
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(if more { Turn::Again } else { Turn::Wait })
     }
 }
 

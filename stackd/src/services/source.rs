@@ -10,6 +10,16 @@ use std::io::{self, Write};
 use socket::net::TcpStream;
 
 use super::BUFFER;
+use super::desk::{Session, Turn};
+
+impl Session {
+    /// Sends until the peer goes away.
+    pub(super) fn source(&mut self, pattern: &[u8]) -> io::Result<Turn> {
+        // A client that has gone is noticed by the write; what it says does not matter.
+        self.at = (self.at + self.stream.write(&pattern[self.at..])?) % pattern.len();
+        Ok(Turn::Again)
+    }
+}
 
 /// After so many bytes the pattern begins again.
 const PERIOD: usize = 251;
@@ -19,14 +29,6 @@ pub(super) fn pattern() -> Vec<u8> {
     // The remainder of a division by 251 fits a byte.
     let byte = |i: usize| u8::try_from(i * 31 % PERIOD).unwrap_or_default();
     (0..BUFFER / PERIOD * PERIOD).map(byte).collect()
-}
-
-/// Sends until the peer goes away.
-pub(super) fn tcp(mut stream: TcpStream) -> io::Result<()> {
-    let pattern = pattern();
-    loop {
-        stream.write_all(&pattern)?;
-    }
 }
 
 /// Sends the first `n` bytes of the pattern.
