@@ -148,23 +148,21 @@ impl Seat {
 
     /// Returns when the reader is to sit down again.
     fn watch(&self) {
+        let mut before = None;
         loop {
             let seen = self.stood_up.load(Ordering::SeqCst);
-            let still = self.place.is_locked();
-            let next = if still && self.sleep_unwatched(seen) {
-                None
-            } else {
-                Some(self.clock.now() + WATCH)
-            };
+            let quiet = before.replace(seen) == Some(seen);
+            let occupied = self.place.is_locked();
+            if quiet && !occupied {
+                let until = self.clock.now() + KEEP;
+                self.kept_until.store(until.as_nanos(), Ordering::Relaxed);
+                return;
+            }
+            let unwatched = quiet && self.sleep_unwatched(seen);
+            let next = if unwatched { None } else { Some(self.clock.now() + WATCH) };
             self.owner.sleep(self.clock, next);
             self.unwatched.store(false, Ordering::SeqCst);
             if self.stop.load(Ordering::SeqCst) || self.vacated.swap(false, Ordering::SeqCst) {
-                return;
-            }
-            let quiet = self.stood_up.load(Ordering::SeqCst) == seen;
-            if quiet && !self.place.is_locked() {
-                let until = self.clock.now() + KEEP;
-                self.kept_until.store(until.as_nanos(), Ordering::Relaxed);
                 return;
             }
         }
