@@ -166,6 +166,12 @@ impl Stack {
         self.clock.now()
     }
 
+    /// How often a thread that would only have slept did the reader's work (see `io/seat.rs`); for
+    /// measurements.
+    pub fn led(&self) -> u64 {
+        self.entry.seat().map_or(0, |seat| seat.led())
+    }
+
     /// Devices that are gone for good. The stack goes on without them.
     pub fn failures(&self) -> &Receiver<Failure> {
         &self.failures

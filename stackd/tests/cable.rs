@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Shutdown};
 use std::thread;
 
 use link::cable;
-use socket::net::{TcpListener, TcpStream, UdpSocket};
+use socket::net::{Poller, TcpListener, TcpStream, UdpSocket};
 use stackd::{Acd, Interface, Pipeline, Stack};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -138,4 +138,100 @@ fn a_stack_knows_itself() {
         assert_eq!(report["interfaces"][0]["mac"], "02:00:0a:00:00:02");
         assert_eq!(report["sockets"], 2);
     }
+}
+
+/// One byte there and back, `n` times, by one thread on either side.
+fn ping_pong(a: &Stack, b: &Stack, n: u32) {
+    let listener = TcpListener::bind(b.sockets(), (B, PORT)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while stream.read(&mut byte).unwrap() > 0 {
+                stream.write_all(&byte).unwrap();
+            }
+        });
+        let mut stream = TcpStream::connect(a.sockets(), (B, PORT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        for i in 0..n {
+            let sent = [(i % 251) as u8];
+            let mut echoed = [0];
+            stream.write_all(&sent).unwrap();
+            stream.read_exact(&mut echoed).unwrap();
+            assert_eq!(echoed, sent);
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_would_only_sleep_does_the_readers_work() {
+    const ROUNDS: u32 = 2_000;
+    for pipeline in [Pipeline::Layers, Pipeline::Stages, Pipeline::Inline] {
+        let (a, b) = pair(pipeline, 8, true);
+        ping_pong(&a, &b, ROUNDS);
+        for stack in [&a, &b] {
+            // Each byte is waited for once; some are there before, or while the reader sits.
+            assert!(stack.led() > 0, "{pipeline:?}: nobody ever led");
+            stack.shutdown();
+        }
+    }
+}
+
+#[test]
+fn one_thread_serves_many_connections() {
+    const CLIENTS: usize = 40;
+    let (a, b) = pair(Pipeline::Layers, 8, true);
+    let listener = TcpListener::bind(b.sockets(), (B, PORT)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let poller = Poller::new(b.sockets());
+            poller.add(&listener, CLIENTS).unwrap();
+            assert!(poller.add(&listener, 0).is_err(), "watched already");
+            let mut streams: Vec<Option<TcpStream>> = Vec::new();
+            let (mut tokens, mut over) = (Vec::new(), 0);
+            while over < CLIENTS {
+                poller.wait(&mut tokens, None);
+                for token in tokens.drain(..) {
+                    if token == CLIENTS {
+                        while let Ok((stream, _)) = listener.accept() {
+                            poller.add(&stream, streams.len()).unwrap();
+                            streams.push(Some(stream));
+                        }
+                        continue;
+                    }
+                    let Some(stream) = &mut streams[token] else { continue };
+                    let mut buffer = [0; 100];
+                    loop {
+                        match stream.read(&mut buffer) {
+                            Ok(0) => {
+                                streams[token] = None;
+                                over += 1;
+                                break;
+                            }
+                            Ok(n) => stream.write_all(&buffer[..n]).unwrap(),
+                            Err(error) => {
+                                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                                break;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        for client in 0..CLIENTS {
+            let sockets = a.sockets();
+            scope.spawn(move || {
+                let mut stream = TcpStream::connect(sockets, (B, PORT)).unwrap();
+                for round in 0..20 {
+                    let sent = [(client * 5 + round) as u8; 90];
+                    let mut echoed = [0; 90];
+                    stream.write_all(&sent).unwrap();
+                    stream.read_exact(&mut echoed).unwrap();
+                    assert_eq!(echoed, sent);
+                }
+            });
+        }
+    });
+    a.shutdown();
+    b.shutdown();
 }

@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use layer::Duration;
@@ -88,7 +88,7 @@ impl Wakers {
 
     pub(super) fn wake(&self, waiter: &Waiter) {
         waiter.epoch.fetch_add(1, Ordering::SeqCst);
-        if waiter.leading.load(Ordering::SeqCst)
+        if waiter.leading.load(Ordering::SeqCst) > 0
             && !LEADS.get()
             && let Some(carrier) = self.carrier.get().and_then(Weak::upgrade)
         {
@@ -106,11 +106,11 @@ impl Wakers {
     pub(super) fn wait(&self, waiter: &Waiter, seen: u64, limit: Option<Duration>) {
         let changed = || waiter.epoch() != seen;
         if let Some(carrier) = self.carrier.get().and_then(Weak::upgrade) {
-            waiter.leading.store(true, Ordering::SeqCst);
+            waiter.leading.fetch_add(1, Ordering::SeqCst);
             LEADS.set(true);
             let led = carrier.lead(&changed, limit);
             LEADS.set(false);
-            waiter.leading.store(false, Ordering::SeqCst);
+            waiter.leading.fetch_sub(1, Ordering::SeqCst);
             if led {
                 return;
             }
@@ -136,8 +136,8 @@ impl Wakers {
 pub(super) struct Waiter {
     /// Counts changes.
     epoch: AtomicU64,
-    /// A thread leads the stack until this changes.
-    leading: AtomicBool,
+    /// Threads that lead the stack, or are about to, until this changes.
+    leading: AtomicUsize,
     sleep: Mutex<()>,
     changed: Condvar,
     /// The poller that watches this socket.

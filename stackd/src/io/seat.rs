@@ -108,6 +108,11 @@ impl Seat {
         true
     }
 
+    /// How often a thread other than the reader sat here.
+    pub fn led(&self) -> u64 {
+        self.stood_up.load(Ordering::Relaxed)
+    }
+
     /// Ends the waiting of whoever sits, so that it looks whether it wants to go on.
     pub fn nudge(&self) {
         self.event.wake();
