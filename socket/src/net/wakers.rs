@@ -1,6 +1,6 @@
 //! [`Wakers`]: who waits for which socket, and how.
 //!
-//! A thread that would only sleep may do the stack's own waiting meanwhile ([`Carrier::lead`]): what
+//! A thread that would only sleep may do the stack's own waiting ([`Carrier::lead`]): what
 //! it waits for comes without another thread having to wake it, the dearest part of a round trip.
 //! Where the carrier has no use for it, it sleeps on a condition variable.
 
