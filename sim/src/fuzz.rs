@@ -72,8 +72,8 @@ impl Fuzz {
         Rng::derive(seed, "key", 0).fill(&mut key);
         let mut config = HostConfig::new(key).interface(InterfaceConfig::new(HOST.mac, vec![net]));
         config.tcp.max_connections = CONNECTIONS;
-        config.tcp.receive_buffer = BUFFER;
-        config.tcp.send_buffer = BUFFER;
+        config.tcp.receive_buffer = tcp::BufferSizes::fixed(BUFFER);
+        config.tcp.send_buffer = tcp::BufferSizes::fixed(BUFFER);
         config.tcp.max_pieces = PIECES;
         config.udp.receive_buffer = BUFFER;
         config.ip.reassembly_bytes = 256 * 1024;

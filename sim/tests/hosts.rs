@@ -212,7 +212,7 @@ fn a_cut_cable_is_a_failure_that_names_the_seed() {
     let script = Script::calling(1, Plan::Send { bytes: 100_000_000 }).echoed();
     let caller = Caller::new(at(&world, b, 7), start(&world), script);
     world.run_on(a, caller);
-    world.run_for(Duration::from_millis(200)).unwrap();
+    world.run_for(Duration::from_millis(120)).unwrap();
     world.set_wires(cable, WireConfig { loss: Chance::ALWAYS, ..WireConfig::default() });
     let failure = world.run().unwrap_err();
     assert!(failure.to_string().contains("seed 4711"), "{failure}");

@@ -2,16 +2,37 @@
 
 use layer::Duration;
 
+/// Bytes of a buffer, Linux's three numbers. What grows, grows by what a connection moves in a
+/// round trip; what an application sized itself (SO_RCVBUF, SO_SNDBUF) stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferSizes {
+    /// What a connection may hold however short memory is: without it none could go on.
+    pub least: u32,
+    /// What a connection starts with.
+    pub initial: u32,
+    /// What it grows to.
+    pub most: u32,
+}
+
+impl BufferSizes {
+    /// One size that never changes.
+    pub const fn fixed(bytes: u32) -> Self {
+        Self { least: 4096, initial: bytes, most: bytes }
+    }
+}
+
 /// The settings of one TCP layer.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Secret for sequence numbers, ports and the connection table; from the OS, once, at start.
     pub key: [u8; 16],
-    /// Default receive buffer, bytes. 1 MiB keeps a TAP without offload below its 1000-packet
-    /// queue, and is 5 times what 10 Gbit/s needs at 150 us.
-    pub receive_buffer: u32,
-    /// Default send buffer, bytes: in-flight data above 1 MiB no longer gains anything on a TAP.
-    pub send_buffer: u32,
+    /// Receive buffers that no application sized (Linux's `tcp_rmem`). The most is also what the
+    /// window scale is chosen for: by default all that a scale of 8 can say, enough for 1 Gbit/s at
+    /// 130 ms. A device that loses what a window lets in wants less.
+    pub receive_buffer: BufferSizes,
+    /// Send buffers that no application sized (Linux's `tcp_wmem`). The most is twice the largest
+    /// receive buffer, because a buffer holds two congestion windows: one out, one in waiting.
+    pub send_buffer: BufferSizes,
     /// Shortest retransmission timeout. RFC 6298 2.4 says 1 s; Linux says 200 ms, and so do we:
     /// with 1 s a single tail loss stops a local transfer for as long as 10,000 round trips.
     pub rto_min: Duration,
@@ -58,8 +79,8 @@ impl Config {
     pub fn new(key: [u8; 16]) -> Self {
         Self {
             key,
-            receive_buffer: 1 << 20,
-            send_buffer: 2 << 20,
+            receive_buffer: BufferSizes { least: 4096, initial: 65_536, most: 65_535 << 8 },
+            send_buffer: BufferSizes { least: 4096, initial: 65_536, most: 32 << 20 },
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(120),
             rto_initial: Duration::from_secs(1),

@@ -36,7 +36,7 @@ mod table;
 mod timers;
 mod timewait;
 
-pub use config::Config;
+pub use config::{BufferSizes, Config};
 pub use layer::Tcp;
 pub use options::{Options, SackBlocks, Timestamps};
 pub use segment::{Flags, Segment, SegmentError};

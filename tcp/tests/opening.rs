@@ -7,7 +7,7 @@ use layer::boundary::{
     Cast, CloseReason, IpErrorKind, SocketError, SocketId, TcpCommand, TcpEvent, TcpOptions,
 };
 use layer::{Duration, Layer, PacketBuf, Reason};
-use tcp::{Config, Flags, Options, Segment, Seq};
+use tcp::{BufferSizes, Config, Flags, Options, Segment, Seq};
 
 fn failed(socket: SocketId, error: SocketError) -> Vec<TcpEvent> {
     vec![TcpEvent::Closed { socket, reason: CloseReason::Failed(error) }]
@@ -342,7 +342,10 @@ fn no_route_is_said_at_once() {
 #[test]
 fn the_window_is_scaled_only_if_both_syns_say_so() {
     for (theirs, expected) in [(None, 65_525), (Some(3), 8191)] {
-        let mut bench = Bench::with(Config { receive_buffer: 1 << 20, ..Config::new([7; 16]) });
+        let mut bench = Bench::with(Config {
+            receive_buffer: BufferSizes::fixed(1 << 20),
+            ..Config::new([7; 16])
+        });
         bench.listen(TcpOptions::default());
         let mut syn = bench.syn();
         syn.options.window_scale = theirs;
@@ -351,9 +354,7 @@ fn the_window_is_scaled_only_if_both_syns_say_so() {
         assert_eq!(answer.window, 65_535, "never scaled in a SYN");
         bench.iss = answer.seq;
         bench.ack(1);
-        bench.text(b"0123456789", 1);
-        bench.ms(50);
-        let ack = bench.sent_one();
+        let ack = bench.text(b"0123456789", 1).remove(0);
         let field = u32::from(ack.window);
         assert_eq!(field, expected, "ten bytes are not worth moving the edge");
     }

@@ -15,7 +15,7 @@ use layer::boundary::{
 use layer::outlet::Driver;
 use layer::{Duration, Instant, InterfaceId, Layer, PacketBuf};
 use proptest::prelude::*;
-use tcp::{Config, Tcp};
+use tcp::{BufferSizes, Config, Tcp};
 
 /// What the wire does to packets, in per mille.
 #[derive(Clone, Copy, Debug)]
@@ -352,7 +352,7 @@ fn sack_recovers_faster_than_newreno_and_without_timeouts() {
 #[test]
 fn reordering_alone_costs_a_tenth_at_most() {
     // With a window that is no limit: a full one waits for each late segment, whoever recovers.
-    let buffers = 8 << 20;
+    let buffers = BufferSizes::fixed(8 << 20);
     let config = Config { receive_buffer: buffers, send_buffer: buffers, ..Config::new([0; 16]) };
     let (clean, _) = mean_time(&config, CLEAN, 8_000_000);
     let (reordered, _) = mean_time(&config, Faults { reorder: 50, ..CLEAN }, 8_000_000);

@@ -224,10 +224,13 @@ pub struct TcpOptions {
     pub nodelay: bool,
     /// TCP_CORK: nothing but full segments until taken back.
     pub cork: bool,
-    /// SO_SNDBUF: send buffer, bytes; `None` is the stack's default.
+    /// SO_SNDBUF: send buffer, bytes, fixed; `None` lets it grow with the congestion window.
     pub send_buffer: Option<u32>,
-    /// SO_RCVBUF: receive buffer, bytes; `None` is the stack's default.
+    /// SO_RCVBUF: receive buffer, bytes, fixed; `None` lets it grow with what is read.
     pub receive_buffer: Option<u32>,
+    /// TCP_NOTSENT_LOWAT: no more room is granted while so many bytes wait unsent. Room granted
+    /// before it was set stays granted.
+    pub notsent_lowat: Option<u32>,
     /// SO_KEEPALIVE.
     pub keepalive: bool,
     /// TCP_KEEPIDLE.
@@ -248,7 +251,7 @@ pub struct TcpOptions {
     pub tos: u8,
     /// TCP_CONGESTION; `None` is the stack's default.
     pub congestion: Option<&'static str>,
-    /// TCP_QUICKACK.
+    /// TCP_QUICKACK: while set, no acknowledgement is delayed.
     pub quickack: bool,
 }
 
@@ -259,6 +262,7 @@ impl Default for TcpOptions {
             cork: false,
             send_buffer: None,
             receive_buffer: None,
+            notsent_lowat: None,
             keepalive: false,
             // RFC 9293 3.8.4 MUST-28: no less than two hours by default. Linux's other two.
             keepalive_idle: Duration::from_secs(7200),

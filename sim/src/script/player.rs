@@ -88,9 +88,12 @@ impl<'a> Player<'a> {
         let net = IpNet::new_assert(OURS.ip.into(), 24);
         let interface =
             InterfaceConfig { mtu: settings.mtu, ..InterfaceConfig::new(OURS.mac, vec![net]) };
+        let mut config = HostConfig::new([7; 16]).interface(interface);
+        // Linux's, so that scripts show its window scale of 7.
+        config.tcp.receive_buffer.most = 6 << 20;
         let mut player = Self {
             settings,
-            host: Host::new(&HostConfig::new([7; 16]).interface(interface)),
+            host: Host::new(&config),
             now: START - Duration::from_secs(100),
             line_at: START,
             flows: BTreeMap::from([(PEER_PORT, Flow { port: OUR_PORT, iss: None })]),

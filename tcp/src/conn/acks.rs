@@ -21,7 +21,6 @@ impl Open {
         if advanced {
             self.snd.board.acknowledged(segment.ack, io.now, &mut delivered);
             freed = self.snd.acknowledge(segment.ack);
-            self.tell.room = self.tell.room.saturating_add(freed);
             self.patience.renew();
         }
         let needless = self.take_blocks(io, segment, &mut delivered);
@@ -57,6 +56,7 @@ impl Open {
             self.timers.retransmit =
                 (self.snd.flight() > 0).then(|| io.now + self.snd.rtt.rto(io.config));
             self.timers.probe = None;
+            self.grow_send_buffer(io.config);
         }
     }
 

@@ -7,6 +7,7 @@ use layer::boundary::{CloseReason, SocketError, TcpState};
 use crate::conn::state::Event;
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::recv::Text;
+use crate::recv::ack::Arrival;
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 
@@ -286,9 +287,11 @@ impl Open {
         let size = text.offload().segmentation.map_or(len, |s| u32::from(s.size));
         let offered = self.rcv.window.offered(self.rcv.nxt);
         let text_end = segment.seq.plus(len);
+        self.measure(io.now, &segment, size.min(len));
         let ack_now = match self.rcv.text(segment.seq, text, io.config.max_pieces) {
             Text::InOrder { bytes, hole } => {
-                let much = self.rcv.ack.in_order(bytes, size.min(len), offered);
+                let arrival = Arrival { now: io.now, bytes, segment: size.min(len), offered };
+                let much = self.rcv.ack.in_order(&arrival, self.snd.rtt.rto(io.config));
                 if hole { Some(true) } else { much.then_some(false) }
             }
             Text::Early => {

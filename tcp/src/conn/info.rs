@@ -33,7 +33,7 @@ impl Open {
             bytes_received: self.rcv.bytes_received,
             segs_in: u64::from(self.meter.segs_in),
             segs_out: u64::from(self.meter.segs_out),
-            limiting: self.limiting(config),
+            limiting: self.limiting(),
             limited: self.meter.limits.times(now),
             tcp: self.tcp_info(now, config),
         }

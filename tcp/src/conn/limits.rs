@@ -7,7 +7,6 @@
 use layer::boundary::{LimitedTimes, Limiting};
 use layer::{Duration, Instant};
 
-use crate::config::Config;
 use crate::conn::Open;
 use crate::send::Fin;
 use crate::send::recovery::Phase;
@@ -81,19 +80,19 @@ impl Limits {
 
 impl Open {
     /// After output: what was it that held more back?
-    pub fn note_limits(&mut self, now: Instant, config: &Config) {
-        let limiting = self.limiting(config);
+    pub fn note_limits(&mut self, now: Instant) {
+        let limiting = self.limiting();
         self.meter.limits.turn(now, limiting, self.snd.buffer.len() > 0);
     }
 
     /// What limits sending now, given that all that may be sent was sent.
-    pub fn limiting(&self, config: &Config) -> Limiting {
+    pub fn limiting(&self) -> Limiting {
         let unsent = self.snd.unsent();
         if self.snd.recovery.phase() != Phase::Open {
             return Limiting::Recovery;
         }
         if unsent == 0 {
-            let capacity = self.send_capacity(config);
+            let capacity = self.room.capacity();
             // Room is granted by the quarter: beyond three of them, the application has none.
             let full = self.snd.buffer.len() > (capacity - capacity / 4) as usize;
             let more = self.snd.fin == Fin::No;

@@ -3,6 +3,7 @@
 
 pub mod acks;
 pub mod arrives;
+pub mod buffers;
 pub mod closing;
 pub mod guard;
 pub mod info;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::layer::Tcp;
 use crate::recv::Receiver;
 use crate::send::Sender;
+use crate::send::room::Room;
 use crate::stats::Stats;
 use crate::timers::Timers;
 use keepalive::KeepAlive;
@@ -106,8 +108,6 @@ pub struct Tell {
     pub established: bool,
     /// The peer's FIN was reached.
     pub finished: bool,
-    /// Bytes of send buffer to grant.
-    pub room: u32,
     /// Urgent data ends after so many bytes of the stream.
     pub urgent: Option<u64>,
     /// A soft error.
@@ -131,6 +131,8 @@ pub struct Open {
     pub options: Box<TcpOptions>,
     /// What the hub is to be told.
     pub tell: Tell,
+    /// The send buffer's size, and how much of it the hub may fill.
+    pub room: Room,
     /// The listener, until the hub was told of a passive open.
     pub listener: Option<SocketId>,
     /// The application closed the socket.
@@ -189,34 +191,23 @@ impl Open {
             return true;
         }
         while io.out.up.room() > 0 {
-            let Some(event) = self.next_event(ends, io) else { return true };
+            let Some(event) = self.next_event(ends) else { return true };
             io.out.up.push(event);
         }
-        !self.has_news(io)
+        !self.has_news()
     }
 
-    fn has_news(&self, io: &Io<'_, '_>) -> bool {
-        let Tell { established, finished, room: _, urgent, soft_error } = &self.tell;
+    fn has_news(&self) -> bool {
+        let Tell { established, finished, urgent, soft_error } = &self.tell;
         *established
             || *finished
             || urgent.is_some()
             || soft_error.is_some()
             || self.rcv.has_ready()
-            || self.room_worth_telling(io)
+            || self.room_to_grant().is_some()
     }
 
-    /// Room is granted in big steps. A hub without credit cannot starve: what it used is either in
-    /// the buffer or owed to it, and what leaves the buffer is owed.
-    fn room_worth_telling(&self, io: &Io<'_, '_>) -> bool {
-        self.tell.room > 0 && self.tell.room >= self.send_capacity(io.config) / 4
-    }
-
-    /// Size of the send buffer.
-    pub fn send_capacity(&self, config: &Config) -> u32 {
-        self.options.send_buffer.unwrap_or(config.send_buffer)
-    }
-
-    fn next_event(&mut self, ends: &Ends, io: &Io<'_, '_>) -> Option<TcpEvent> {
+    fn next_event(&mut self, ends: &Ends) -> Option<TcpEvent> {
         let socket = ends.id;
         if core::mem::take(&mut self.tell.established) {
             let (local, remote) = (ends.local, ends.remote);
@@ -225,8 +216,9 @@ impl Open {
                 None => TcpEvent::Established { socket, local, remote },
             });
         }
-        if self.room_worth_telling(io) {
-            return Some(TcpEvent::Room { socket, bytes: core::mem::take(&mut self.tell.room) });
+        if let Some(bytes) = self.room_to_grant() {
+            self.room.granted(bytes);
+            return Some(TcpEvent::Room { socket, bytes });
         }
         // Ahead of the bytes it is about: who reads them should know.
         if let Some(end) = self.tell.urgent.take() {

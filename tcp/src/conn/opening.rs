@@ -17,6 +17,7 @@ use crate::recv::Receiver;
 use crate::recv::paws::{Stamps, clock};
 use crate::recv::sack::SackReport;
 use crate::segment::{Flags, Segment};
+use crate::send::room::Room;
 use crate::send::rtt::RttEstimator;
 use crate::send::window::SendWindow;
 use crate::send::{Fin, Sender};
@@ -172,7 +173,7 @@ impl Opening {
     /// RFC 7323 2.3: the smallest shift that can express the buffer. One that nobody has set may
     /// grow later: at least Linux's 7.
     fn our_scale(&self, config: &Config) -> u8 {
-        let capacity = self.capacity(config);
+        let capacity = self.options.receive_buffer.unwrap_or(config.receive_buffer.most);
         let mut shift = if self.options.receive_buffer.is_some() { 0 } else { 7 };
         while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
             shift += 1;
@@ -181,7 +182,7 @@ impl Opening {
     }
 
     fn capacity(&self, config: &Config) -> u32 {
-        self.options.receive_buffer.unwrap_or(config.receive_buffer)
+        self.options.receive_buffer.unwrap_or(config.receive_buffer.initial)
     }
 
     fn offered(&self, config: &Config) -> u32 {
@@ -371,6 +372,7 @@ impl Opening {
                 syn_was_lost,
             ),
             timers: Timers::default(),
+            room: Room::new(self.options.send_buffer.unwrap_or(io.config.send_buffer.initial)),
             options: self.options.clone(),
             tell: Tell { established: true, soft_error: self.soft_error, ..Tell::default() },
             listener: match self.origin {
@@ -385,7 +387,6 @@ impl Opening {
             bare_arrival: false,
             meter: Meter::new(io.now, self.mtu, u32::from(self.our_mss(ends)) - stamps_len),
         });
-        open.tell.room = open.send_capacity(io.config);
         open.rcv.stamps = stamps;
         // RFC 2018 2: only if both sides agreed.
         open.snd.sack = io.config.sack && peer.options.sack_permitted;

@@ -108,7 +108,7 @@ impl Open {
         }
         self.arm_user_timeout(io);
         self.arm_keepalive(io);
-        match self.rcv.ack.at_end_of_batch() {
+        match self.rcv.ack.at_end_of_batch(self.options.quickack) {
             Due::Now => self.send_ack(ends, io),
             Due::Later => {
                 let deadline = AckPolicy::deadline(io.now, io.config.delayed_ack);
@@ -116,7 +116,7 @@ impl Open {
             }
             Due::Nothing => {}
         }
-        self.note_limits(io.now, io.config);
+        self.note_limits(io.now);
         sent_all
     }
 
@@ -313,6 +313,7 @@ impl Open {
             text.offload_mut().segmentation = Some(Segmentation { kind, size, ecn: false });
         }
         segment.payload = text;
+        self.rcv.ack.text_sent(io.now, io.config.delayed_ack);
         // Blocks would not fit beside a full segment; early data is acknowledged by itself at once.
         segment.options.sack = SackBlocks::default();
         self.dispatch(ends, io, segment);

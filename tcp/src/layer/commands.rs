@@ -10,9 +10,10 @@ use layer::boundary::{
 use layer::{Instant, Out};
 
 use super::Tcp;
+use crate::config::Config;
 use crate::conn::opening::{Opening, Origin};
 use crate::conn::state::{Event, follow};
-use crate::conn::{Ends, Fate, Io, Phase};
+use crate::conn::{Ends, Fate, Io, Open, Phase};
 use crate::listen::Listener;
 use crate::ports::Bound;
 use crate::send::Fin;
@@ -64,12 +65,9 @@ impl Tcp {
             }
             TcpCommand::Send { socket, data } => self.enqueue(socket, data, false),
             TcpCommand::SendUrgent { socket, data } => self.enqueue(socket, data, true),
-            TcpCommand::Consumed { socket, bytes } => self.with_open(socket, |open| {
-                open.rcv.window.consumed(bytes);
-                if open.rcv.window.update_due(open.rcv.nxt) {
-                    open.rcv.ack.demand();
-                }
-            }),
+            TcpCommand::Consumed { socket, bytes } => {
+                self.with_open(socket, |open, config| open.consumed(now, bytes, config));
+            }
             TcpCommand::Shutdown { socket } => self.finish(now, socket, out, Finish::Shutdown),
             TcpCommand::Close { socket } => self.finish(now, socket, out, Finish::Close),
             TcpCommand::Abort { socket } => self.finish(now, socket, out, Finish::Abort),
@@ -80,7 +78,8 @@ impl Tcp {
 
     /// RFC 9293 3.10.2: appends to the send buffer; SND.UP is the end of what is urgent.
     fn enqueue(&mut self, socket: SocketId, data: Bytes, urgent: bool) {
-        self.with_open(socket, |open| {
+        self.with_open(socket, |open, _| {
+            open.room.used(u32::try_from(data.len()).unwrap_or(u32::MAX));
             // After FIN there is nothing more to say.
             if open.snd.fin != Fin::No || data.is_empty() {
                 return;
@@ -93,12 +92,13 @@ impl Tcp {
     }
 
     /// Changes an open connection and looks at it in the next poll.
-    fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut crate::conn::Open)) {
+    fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut Open, &Config)) {
         let Some(key) = self.table.find_id(socket) else { return };
-        if let Some(connection) = self.table.get_mut(key)
+        let Self { table, config, .. } = self;
+        if let Some(connection) = table.get_mut(key)
             && let Phase::Open(open) = &mut connection.phase
         {
-            change(open);
+            change(open, config);
             self.mark_due(key);
         }
     }
@@ -328,21 +328,11 @@ impl Tcp {
             return;
         }
         let Some(key) = self.table.find_id(socket) else { return };
-        let Self { table, config, .. } = self;
-        let Some(connection) = table.get_mut(key) else { return };
+        let Some(connection) = self.table.get_mut(key) else { return };
         (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
         match &mut connection.phase {
             Phase::Open(open) => {
-                if let Some(capacity) = options.receive_buffer {
-                    open.rcv.window.set_capacity(capacity);
-                }
-                let before = open.send_capacity(config);
-                open.options = options;
-                // Set anew from the new times.
-                open.timers.keepalive = None;
-                // A larger buffer is more room; a smaller one fills up by itself.
-                let grown = open.send_capacity(config).saturating_sub(before);
-                open.tell.room = open.tell.room.saturating_add(grown);
+                open.configure(options);
                 self.mark_due(key);
             }
             Phase::Opening(opening) => opening.options = options,

@@ -4,6 +4,7 @@ pub mod ack;
 pub mod paws;
 pub mod reassembly;
 pub mod sack;
+pub mod tuning;
 pub mod urgent;
 pub mod window;
 
@@ -17,6 +18,7 @@ use crate::seq::Seq;
 use ack::AckPolicy;
 use reassembly::{Kept, Reassembly};
 use sack::SackReport;
+use tuning::Tuning;
 use window::ReceiveWindow;
 
 /// RCV.* of RFC 9293 3.3.1, and the buffers behind it.
@@ -28,6 +30,8 @@ pub struct Receiver {
     pub window: ReceiveWindow,
     /// What is owed to the peer.
     pub ack: AckPolicy,
+    /// How large the buffer should be.
+    pub tuning: Tuning,
     /// Position of the peer's FIN, once seen.
     pub fin: Option<Seq>,
     /// RCV.UP, as bytes of the stream before it; 0 before there was one.
@@ -78,6 +82,7 @@ impl Receiver {
             nxt,
             window: ReceiveWindow::new(capacity, nxt, offered, scale, mss),
             ack: AckPolicy::default(),
+            tuning: Tuning::default(),
             fin: None,
             urgent_end: 0,
             bytes_received: 0,

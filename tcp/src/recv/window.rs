@@ -58,6 +58,11 @@ impl ReceiveWindow {
         self.capacity = capacity;
     }
 
+    /// Makes the buffer larger, if `capacity` is more than it has.
+    pub fn grow(&mut self, capacity: u32) {
+        self.capacity = self.capacity.max(capacity);
+    }
+
     /// The window field for a segment that leaves now, and the promise that goes with it.
     pub fn advertise(&mut self, nxt: Seq) -> u16 {
         let (free, known) = (self.free(), self.offered(nxt));

@@ -8,6 +8,7 @@ pub mod persist;
 pub mod prr;
 pub mod rack;
 pub mod recovery;
+pub mod room;
 pub mod rtt;
 pub mod scoreboard;
 pub mod undo;

@@ -1,0 +1,71 @@
+//! The buffers of one connection: how large they are, and what the hub may put in or has taken out.
+
+use layer::Instant;
+use layer::boundary::TcpOptions;
+
+use crate::config::Config;
+use crate::conn::Open;
+use crate::segment::Segment;
+use crate::send::room::Fill;
+
+impl Open {
+    /// The options were changed.
+    pub fn configure(&mut self, options: Box<TcpOptions>) {
+        if let Some(capacity) = options.receive_buffer {
+            self.rcv.window.set_capacity(capacity);
+        }
+        if let Some(capacity) = options.send_buffer {
+            self.room.set_capacity(capacity);
+        }
+        self.options = options;
+        // Set anew from the new times.
+        self.timers.keepalive = None;
+    }
+
+    /// Text came: the receiver's only chance to learn of the round trip. `full` is the size of the
+    /// segments in it.
+    pub fn measure(&mut self, now: Instant, segment: &Segment, full: u32) {
+        let nxt = self.rcv.nxt;
+        self.rcv.tuning.arrived(now, nxt, nxt.plus(self.rcv.window.offered(nxt)));
+        let echo = segment.options.timestamps.map(|stamps| stamps.echo);
+        // A small segment may have waited for its sender's Nagle.
+        if let (Some(stamps), Some(echo)) = (self.rcv.stamps, echo)
+            && full >= self.rcv.ack.segment()
+            && let Some(age) = stamps.round_trip(echo, now)
+        {
+            self.rcv.tuning.echoed(echo, age);
+        }
+    }
+
+    /// The application has taken `bytes` of what was delivered: the window may open, and the buffer
+    /// grow.
+    pub fn consumed(&mut self, now: Instant, bytes: u32, config: &Config) {
+        self.rcv.window.consumed(bytes);
+        let fitting = self.rcv.tuning.taken(now, bytes, self.rcv.ack.segment());
+        if let (Some(fitting), None) = (fitting, self.options.receive_buffer) {
+            self.rcv.window.grow(fitting.min(config.receive_buffer.most));
+        }
+        if self.rcv.window.update_due(self.rcv.nxt) {
+            self.rcv.ack.demand();
+        }
+    }
+
+    /// An acknowledgement came: a buffer that nobody sized holds two congestion windows, one that
+    /// is out and one to follow.
+    pub fn grow_send_buffer(&mut self, config: &Config) {
+        let wanted = self.cc.cwnd().saturating_mul(2).min(config.send_buffer.most);
+        if self.options.send_buffer.is_none() && wanted > self.room.capacity() {
+            self.room.set_capacity(wanted);
+        }
+    }
+
+    /// Send buffer that the hub should be granted now, bytes.
+    pub fn room_to_grant(&self) -> Option<u32> {
+        self.room.to_grant(Fill {
+            held: u32::try_from(self.snd.buffer.len()).unwrap_or(u32::MAX),
+            unsent: self.snd.unsent(),
+            lowat: self.options.notsent_lowat,
+            mss: self.snd.mss,
+        })
+    }
+}
