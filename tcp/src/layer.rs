@@ -372,9 +372,9 @@ fn connection_info(
     let ends = &connection.ends;
     match &connection.phase {
         Phase::Open(open) => Some(open.info(ends, now, config)),
-        Phase::Opening(_) => {
-            let state = state_of(&connection.phase);
-            Some(ConnectionInfo::bare(ends.id, ends.local, ends.remote, state))
+        Phase::Opening(opening) => {
+            let bare = ConnectionInfo::bare(ends.id, ends.local, ends.remote, opening.state);
+            Some(ConnectionInfo { rto: opening.rto(config), ..bare })
         }
         Phase::Over(_) => None,
     }

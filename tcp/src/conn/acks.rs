@@ -31,16 +31,24 @@ impl Open {
             self.snd.rtt.acknowledged(delivered.rtt, stamped, io.config);
         }
         self.snd.rack.delivered(&delivered, io.now);
+        if let Some(undo) = &mut self.snd.undo {
+            undo.acknowledged(delivered.bytes);
+        }
         let undone = self.try_undo(ends, io, segment, advanced, needless);
         if self.snd.sack {
             self.recover_with_sack(ends, io, &delivered, advanced, needless > 0);
         } else {
             self.recover_without_sack(ends, io, segment, advanced, freed);
         }
-        if advanced && !undone && self.snd.recovery.phase() != Phase::Recovery {
+        // On a way that reorders, a report is as good as an acknowledgement, and what a late
+        // segment acknowledges at one stroke has been counted before.
+        let reorders = self.snd.rack.reordering_seen();
+        let told = advanced || (reorders && delivered.bytes > 0);
+        if told && !undone && self.snd.recovery.phase() != Phase::Recovery {
             // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
             // already must not open the window at one stroke.
-            let counted = if going_back { freed.min(self.snd.mss) } else { freed };
+            let new = if reorders { delivered.bytes } else { freed };
+            let counted = if going_back { new.min(self.snd.mss) } else { new };
             self.cc.acknowledged(&Acked {
                 now: io.now,
                 bytes: counted,

@@ -50,7 +50,7 @@ impl Open {
     ) -> bool {
         let Some(undo) = &mut self.snd.undo else { return false };
         let echo = segment.options.timestamps.filter(|_| advanced && self.rcv.stamps.is_some());
-        let late = echo.is_some_and(|stamps| undo.is_answer_to_original(stamps.echo));
+        let late = echo.is_some_and(|stamps| undo.is_answer_to_original(segment.ack, stamps.echo));
         let spurious = late || (needless > 0 && undo.needless(needless));
         if !spurious {
             if self.snd.recovery.phase() == Phase::Open && undo.is_stale(self.snd.una, self.snd.nxt)
@@ -59,7 +59,7 @@ impl Open {
             }
             return false;
         }
-        let (cwnd, ssthresh) = (undo.cwnd, undo.ssthresh);
+        let (cwnd, ssthresh) = (undo.restored_cwnd(), undo.ssthresh);
         // The response of RFC 4015, as if the reduction had never been.
         self.snd.undo = None;
         self.snd.prr = None;

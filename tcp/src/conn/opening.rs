@@ -149,11 +149,14 @@ impl Opening {
         };
         emit(io, ends, segment, self.reachability(io.config));
         // RFC 9293 3.8.3 MUST-22: SYNs are resent with back-off like anything else.
-        let backoff = 1_u32.checked_shl(self.retries).unwrap_or(u32::MAX);
-        let wait: Duration =
-            io.config.rto_initial.saturating_mul(backoff).min(io.config.rto_max * 2);
-        let at = io.now + wait;
+        let at = io.now + self.rto(io.config);
         self.retransmit = Some(self.expires().map_or(at, |end| end.min(at)));
+    }
+
+    /// The retransmission timeout now, backed off.
+    pub fn rto(&self, config: &Config) -> Duration {
+        let backoff = 1_u32.checked_shl(self.retries).unwrap_or(u32::MAX);
+        config.rto_initial.saturating_mul(backoff).min(config.rto_max * 2)
     }
 
     /// RFC 9293 3.7.1 MUST-67: what we can take is the path's packet less fixed headers.

@@ -190,7 +190,7 @@ impl Open {
         }
         let stamp = self.stamp(io);
         if let Some(undo) = &mut self.snd.undo {
-            undo.resent(space, stamp);
+            undo.resent(end, space, stamp);
         }
         if let Some((prr, _)) = &mut self.snd.prr {
             prr.sent(space);

@@ -73,6 +73,11 @@ impl Rack {
         }
     }
 
+    /// Something has arrived after what was sent behind it.
+    pub fn reordering_seen(&self) -> bool {
+        self.reordering_seen
+    }
+
     /// RFC 8985 6.2, step 4: D-SACK says that a resend was needless.
     pub fn dsack(&mut self, una: Seq, nxt: Seq) {
         if self.dsack_round.is_none_or(|round| !una.before(round)) {
