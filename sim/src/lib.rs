@@ -6,6 +6,8 @@
 //!     application/    small programs that check what they receive (pattern.rs)
 //!     segment.rs      a cable, hub or switch made of
 //!     wire.rs         delay, rate, queue, loss, bursts, duplicates, reordering, corruption
+//!   goodput.rs        one bulk transfer over one kind of wire, under the rule of
+//!   stall.rs          no wait longer than the back-off excuses
 //!   impaired.rs       faults at any boundary of any layer
 //!   script/           packet scripts: one host against a peer that follows a `*.pkt` file
 //!   fuzz/             hostile frames for a whole host
@@ -23,6 +25,7 @@ pub mod pattern;
 pub mod rng;
 pub mod script;
 pub mod segment;
+pub mod stall;
 pub mod station;
 pub mod wire;
 pub mod world;

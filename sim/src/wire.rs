@@ -42,6 +42,10 @@ pub struct WireConfig {
     pub corrupt: Chance,
 }
 
+/// A wire that carried nothing for so long is good again: bursts are bursts of traffic that
+/// overfill a queue, or a moment of noise.
+pub const QUIET: Duration = Duration::from_millis(1);
+
 /// How much waits for a busy wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
@@ -51,7 +55,8 @@ pub enum Queue {
     Bytes(usize),
 }
 
-/// Gilbert's model of burst loss: a good state that loses nothing by itself and a bad one.
+/// Gilbert's model of burst loss: a good state that loses nothing by itself and a bad one. A bad
+/// time does not outlast [`QUIET`] without frames, or it would wait for the resends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
     /// From good to bad, per frame.
@@ -148,7 +153,9 @@ pub struct Wire {
     /// Frames being sent or waiting: when the last bit leaves, and their bytes.
     queue: VecDeque<(Instant, usize)>,
     queued_bytes: usize,
+    /// In a burst of loss, as of the last frame put.
     bad: bool,
+    last_put: Instant,
     pieces: Vec<PacketBuf>,
 }
 
@@ -164,6 +171,7 @@ impl Wire {
             queue: VecDeque::new(),
             queued_bytes: 0,
             bad: false,
+            last_put: Instant::ZERO,
             pieces: Vec::new(),
         }
     }
@@ -222,7 +230,7 @@ impl Wire {
             self.stats.queue_full += 1;
             return;
         };
-        if self.in_burst() {
+        if self.in_burst(now) {
             self.stats.burst_lost += 1;
             return;
         }
@@ -273,8 +281,11 @@ impl Wire {
         Some(left)
     }
 
-    fn in_burst(&mut self) -> bool {
+    fn in_burst(&mut self, now: Instant) -> bool {
+        let silence = now.since(self.last_put);
+        self.last_put = now;
         let Some(Burst { begin, end, loss }) = self.config.burst else { return false };
+        self.bad &= silence < QUIET;
         let turn = if self.bad { end } else { begin };
         self.bad ^= self.rng.happens(turn);
         self.bad && self.rng.happens(loss)

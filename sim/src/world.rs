@@ -139,6 +139,10 @@ pub struct World {
 /// When worlds begin: not at the clock's origin, where an unset time would look right.
 const BEGINNING: Instant = Instant::from_secs(1000);
 
+/// Frames that a link delivers before the stations act on them, as a device's reader does. Without
+/// a limit, the answers to a whole window at once would overflow a host's outlet.
+const BATCH: usize = 64;
+
 impl World {
     /// An empty world.
     pub fn new(seed: u64) -> Self {
@@ -261,6 +265,18 @@ impl World {
         }
     }
 
+    /// A host, to look at.
+    ///
+    /// # Panics
+    ///
+    /// If the station is no host.
+    pub fn host(&self, host: StationId) -> &Host {
+        match &self.residents[host.0].station {
+            Inhabitant::Computer(computer) => computer.host(),
+            Inhabitant::Other(_) => panic!("station {} is no host", host.0),
+        }
+    }
+
     /// Calls into a host from outside, between two events.
     ///
     /// # Panics
@@ -282,9 +298,21 @@ impl World {
     ///
     /// A promise was broken.
     pub fn run(&mut self) -> Result<Outcome, Failure> {
+        self.run_watching(|_| Ok(()))
+    }
+
+    /// As [`World::run`]; `watch` looks at the world after every event and says what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// A promise was broken, or `watch` was not content.
+    pub fn run_watching(
+        &mut self,
+        watch: impl FnMut(&Self) -> Result<(), String>,
+    ) -> Result<Outcome, Failure> {
         let start = self.now;
         let done = |world: &Self| world.residents.iter().all(|r| r.station().is_done());
-        self.run_until(done)?;
+        self.run_until(done, watch)?;
         let wires = self.stats();
         let (steps, trace) = (self.steps, self.trace);
         Ok(Outcome { took: self.now.since(start), steps, wires, trace })
@@ -301,7 +329,7 @@ impl World {
             world.segments.iter().all(|segment| segment.next_at().is_none())
                 && world.residents.iter().all(|resident| resident.station().is_at_rest())
         };
-        self.run_until(quiet)?;
+        self.run_until(quiet, |_| Ok(()))?;
         self.audit().map_err(|what| self.failure(what))
     }
 
@@ -319,10 +347,14 @@ impl World {
         Ok(())
     }
 
-    fn run_until(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), Failure> {
+    fn run_until(
+        &mut self,
+        done: impl Fn(&Self) -> bool,
+        mut watch: impl FnMut(&Self) -> Result<(), String>,
+    ) -> Result<(), Failure> {
         let start = self.now;
         while !done(self) {
-            self.step().map_err(|what| self.failure(what))?;
+            self.step().and_then(|()| watch(self)).map_err(|what| self.failure(what))?;
             let Bounds { steps, time, stall } = self.bounds;
             let broken = if self.steps > steps {
                 format!("no end after {steps} steps")
@@ -375,7 +407,9 @@ impl World {
                 resident.touched = true;
                 resident.station_mut().receive(*now, arrival.interface, arrival.packet);
             };
-            while segment.deliver(*now, &mut deliver) {}
+            // What is left of a larger crowd has its turn in the next step, at the same time.
+            let mut batch = 0..BATCH;
+            while batch.next().is_some() && segment.deliver(*now, &mut deliver) {}
         }
     }
 

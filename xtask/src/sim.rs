@@ -7,7 +7,7 @@
 //! command that runs it again.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -23,17 +23,22 @@ use sim::goodput::{self, Goodput};
 use self::course::{Grid, Named};
 
 mod course;
+mod grid;
 mod table;
 
 /// Which worlds to run.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
   cargo xtask sim                             the table, five seeds a course
   cargo xtask sim --quick                     a small one, seconds
   cargo xtask sim --loss 2 --rtt 40 --runs 50 --duplicate 1 --corrupt 0.5
   cargo xtask sim --seed 17 --runs 1 --loss 2 --rtt 40 --reorder 0 --capture run.pcapng
+  cargo xtask sim grid --quick                what `cargo xtask test` runs; see grid --help
   cargo xtask sim --fuzz 1000000              hostile frames for a whole host")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
     /// Seed of the first world; the same seed gives the same world to the last packet
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -56,9 +61,19 @@ pub(crate) struct Args {
     fuzz: Option<u64>,
 }
 
+/// Tables with a name.
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Run the grid of loss, round trip and reordering; compare it with sim/goodput.md
+    Grid(grid::Args),
+}
+
 /// Runs the worlds; fails with the seed of the first that breaks a promise.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let Args { seed, runs, grid, quick, json, capture, fuzz } = args;
+    let Args { task, seed, runs, grid, quick, json, capture, fuzz } = args;
+    if let Some(Task::Grid(args)) = task {
+        return grid::run(args);
+    }
     if let Some(frames) = fuzz {
         return storm(seed, runs.unwrap_or(1), frames, json);
     }
@@ -71,11 +86,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .collect();
     let results = match (&capture, &jobs[..]) {
         (None, _) => run_all(&jobs),
-        (Some(path), [only]) => {
-            let capture = Capture::create(path, &["wire"])
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            vec![goodput::run(&only.course.course, only.seed, Some(capture))]
-        }
+        (Some(path), [only]) => vec![only.captured(path)?],
         (Some(_), _) => bail!("--capture wants one world: one seed, loss, rtt and reorder"),
     };
     let failed = tell_failures(&jobs, &results);
@@ -94,6 +105,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 struct Job<'a> {
     course: &'a Named,
     seed: u64,
+}
+
+impl Job<'_> {
+    /// Runs it, with every frame on the wire written to `path`.
+    fn captured(&self, path: &Path) -> anyhow::Result<Run> {
+        let capture = Capture::create(path, &["wire"])
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(goodput::run(&self.course.course, self.seed, Some(capture)))
+    }
 }
 
 /// What came of a world.
@@ -138,8 +158,8 @@ fn tell_failures(jobs: &[Job<'_>], results: &[Run]) -> usize {
         if count <= 3 {
             eprintln!("{failure}");
         }
-        let (seed, flags) = (job.seed, job.course.flags());
-        eprintln!("again: cargo xtask sim --seed {seed} --runs 1 {flags}\n");
+        let (seed, flags) = (job.seed, &job.course.flags);
+        eprintln!("again: cargo xtask sim {flags} --seed {seed}\n");
     }
     count
 }
@@ -147,8 +167,13 @@ fn tell_failures(jobs: &[Job<'_>], results: &[Run]) -> usize {
 fn report(jobs: &[Job<'_>], results: &[Run]) -> serde_json::Value {
     let world = |(job, result): (&Job<'_>, &Run)| {
         let what = match result {
-            Ok(Goodput { bps, outcome }) => json!({
+            Ok(Goodput { bps, stall, sender, outcome }) => json!({
                 "goodput_bps": bps,
+                "longest_stall_seconds": stall.length.as_secs_f64(),
+                "stall_allowed_seconds": stall.allowed.as_secs_f64(),
+                "retransmits": sender.retransmits,
+                "timeouts": sender.timeouts,
+                "undone": sender.undone,
                 "virtual_seconds": outcome.took.as_secs_f64(),
                 "frames": outcome.wires.put,
                 "lost": outcome.wires.lost,

@@ -88,6 +88,7 @@ fn steps(nextest: bool, install: bool) -> Vec<Step> {
         step("clippy", "cargo clippy --workspace --all-targets -- -D warnings"),
         tests,
         step("doc tests", "cargo test --workspace --doc"),
+        step("goodput", "cargo xtask sim grid --quick"),
         step("spec", "cargo xtask spec --after-tests"),
         step("tidy", "cargo xtask tidy"),
         Step { name: "netns-test", command: netns, reads: Reads::Line(" passed, ") },

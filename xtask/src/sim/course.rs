@@ -42,7 +42,10 @@ pub(super) struct Named {
     pub(super) loss: f64,
     pub(super) rtt_ms: f64,
     pub(super) reorder: f64,
-    rest: String,
+    /// How its row begins.
+    pub(super) row: String,
+    /// What asks for this course alone, after `cargo xtask sim`.
+    pub(super) flags: String,
 }
 
 impl Grid {
@@ -81,9 +84,11 @@ impl Grid {
             rtt: Duration::from_nanos((rtt_ms * 1e6) as u64),
             loss: chance("--loss", loss)?,
             reorder: chance("--reorder", reorder)?,
+            burst: None,
             duplicate: chance("--duplicate", duplicate)?,
             corrupt: chance("--corrupt", corrupt)?,
             rate,
+            limit: None,
         };
         let mut rest = format!("--bytes {bytes}");
         for (flag, percent) in [("--duplicate", duplicate), ("--corrupt", corrupt)] {
@@ -94,23 +99,19 @@ impl Grid {
         if let Some(mbit) = self.rate {
             rest += &format!(" --rate {mbit} --queue {queue}");
         }
-        Ok(Named { course, loss, rtt_ms, reorder, rest })
+        let flags = format!("--runs 1 --loss {loss} --rtt {rtt_ms} --reorder {reorder} {rest}");
+        Ok(Named { course, loss, rtt_ms, reorder, row: format!("loss {loss} %"), flags })
     }
 }
 
 impl Named {
-    /// The flags that ask for this course alone.
-    pub(super) fn flags(&self) -> String {
-        let Self { loss, rtt_ms, reorder, rest, .. } = self;
-        format!("--loss {loss} --rtt {rtt_ms} --reorder {reorder} {rest}")
-    }
-
     /// For programs.
     pub(super) fn to_json(&self) -> Value {
-        let Self { course, loss, rtt_ms, reorder, rest: _ } = self;
+        let Self { course, loss, rtt_ms, reorder, row: _, flags: _ } = self;
         let percent = |chance: Chance| f64::from(chance.parts()) / 10_000.0;
         json!({
-            "loss_percent": loss, "rtt_ms": rtt_ms, "reorder_percent": reorder,
+            "loss_percent": loss, "bursts": course.burst.is_some(),
+            "rtt_ms": rtt_ms, "reorder_percent": reorder,
             "bytes": course.bytes, "duplicate_percent": percent(course.duplicate),
             "corrupt_percent": percent(course.corrupt),
             "rate_bps": course.rate.map(|(bps, _)| bps),
@@ -118,7 +119,7 @@ impl Named {
     }
 }
 
-fn chance(flag: &str, percent: f64) -> anyhow::Result<Chance> {
+pub(super) fn chance(flag: &str, percent: f64) -> anyhow::Result<Chance> {
     ensure!((0.0..=100.0).contains(&percent), "{flag} {percent}: from 0 to 100 percent");
     Ok(Chance::per_million((percent * 10_000.0).round() as u32))
 }

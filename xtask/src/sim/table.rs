@@ -14,17 +14,17 @@ pub(super) fn table(courses: &[Named], runs: u64, results: &[Run]) -> String {
     let mut text = format!(
         "Goodput of a transfer of {bytes} bytes, Mbit/s of virtual time, median of {runs} seeds\n\n"
     );
-    let per_row = cells.iter().take_while(|(course, _)| course.loss == cells[0].0.loss).count();
+    let per_row = cells.iter().take_while(|(course, _)| course.row == cells[0].0.row).count();
     let head = |what: &str, number: fn(&Named) -> f64| {
         let columns = cells.iter().take(per_row);
         let numbers: String =
             columns.map(|(course, _)| format!("{:>9}", format!("{}", number(course)))).collect();
-        format!("{what:<12}{numbers}\n")
+        format!("{what:<13}{numbers}\n")
     };
     text += &head("RTT ms", |course| course.rtt_ms);
     text += &head("reorder %", |course| course.reorder);
     for row in cells.chunks(per_row.max(1)) {
-        text += &format!("loss {:<7}", format!("{} %", row[0].0.loss));
+        text += &format!("{:<13}", row[0].0.row);
         text.extend(row.iter().map(|(_, cell)| format!("{cell:>9}")));
         text.push('\n');
     }
@@ -33,16 +33,19 @@ pub(super) fn table(courses: &[Named], runs: u64, results: &[Run]) -> String {
 
 /// The median, or that something was broken.
 fn cell(runs: &[Run]) -> String {
-    let mut bps = Vec::new();
-    for run in runs {
-        match run {
-            Ok(goodput) => bps.push(goodput.bps),
-            Err(_) => return "BROKEN".to_owned(),
-        }
+    match median_bps(runs) {
+        None => "BROKEN".to_owned(),
+        Some(bps) if bps < 10e6 => format!("{:.2}", bps / 1e6),
+        Some(bps) => format!("{:.0}", bps / 1e6),
     }
+}
+
+/// The median goodput, unless something was broken.
+pub(super) fn median_bps(runs: &[Run]) -> Option<f64> {
+    let bps: Option<Vec<u64>> = runs.iter().map(|run| Some(run.as_ref().ok()?.bps)).collect();
+    let mut bps = bps?;
     bps.sort_unstable();
-    let median = bps.get(bps.len() / 2).copied().unwrap_or_default() as f64 / 1e6;
-    if median < 10.0 { format!("{median:.2}") } else { format!("{median:.0}") }
+    bps.get(bps.len() / 2).map(|&bps| bps as f64)
 }
 
 #[cfg(test)]
@@ -68,7 +71,7 @@ mod tests {
     fn every_combination_is_a_course_and_the_table_has_a_cell_for_each() {
         let courses = courses("--loss 0,2 --rtt 1,40,100 --reorder 0,3").unwrap();
         assert_eq!(courses.len(), 12);
-        assert_eq!(courses[11].flags(), "--loss 2 --rtt 100 --reorder 3 --bytes 1000000");
+        assert_eq!(courses[11].flags, "--runs 1 --loss 2 --rtt 100 --reorder 3 --bytes 1000000");
         let one = goodput::run(&Course { bytes: 1000, ..courses[0].course }, 1, None).unwrap();
         let broken = Failure {
             seed: 1,

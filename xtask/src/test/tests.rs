@@ -12,7 +12,10 @@ fn install_is_passed_on() {
 #[test]
 fn cheap_steps_come_first_and_spec_after_the_tests() {
     let names: Vec<_> = steps(false, false).iter().map(|step| step.name).collect();
-    assert_eq!(names, ["fmt", "clippy", "tests", "doc tests", "spec", "tidy", "netns-test"]);
+    assert_eq!(
+        names,
+        ["fmt", "clippy", "tests", "doc tests", "goodput", "spec", "tidy", "netns-test"]
+    );
 }
 
 #[test]
