@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) way: Way,
     /// Largest IP packet, bytes.
     pub(crate) mtu: u32,
+    /// Largest packet that the interface takes, whatever the path.
+    pub(crate) link_mtu: u32,
     pub(crate) cast: Cast,
 }
 
@@ -31,8 +33,8 @@ pub(crate) enum Way {
 
 impl From<Plan> for Route {
     fn from(plan: Plan) -> Self {
-        let Plan { interface, source, mtu, cast, destination: _, way: _ } = plan;
-        Self { interface, source: IpAddr::V4(source), mtu, cast }
+        let Plan { interface, source, mtu, link_mtu, cast, destination: _, way: _ } = plan;
+        Self { interface, source: IpAddr::V4(source), mtu, link_mtu, cast }
     }
 }
 
@@ -119,7 +121,7 @@ impl Ip {
             None => destination,
         };
         let (way, mtu, cast) = (Way::Loop, LOOPBACK_MTU, Cast::Unicast);
-        Ok(Plan { interface, source, destination, way, mtu, cast })
+        Ok(Plan { interface, source, destination, way, mtu, link_mtu: mtu, cast })
     }
 
     fn plan_wire(
@@ -161,7 +163,8 @@ impl Ip {
             .ok_or(IpErrorKind::NoSource)?;
         let link_mtu = self.addresses.mtu(interface);
         let mtu = self.path_mtus.get(destination).map_or(link_mtu, |path| path.min(link_mtu));
-        Ok(Plan { interface, source, destination, way: Way::Wire(next_hop), mtu, cast })
+        let way = Way::Wire(next_hop);
+        Ok(Plan { interface, source, destination, way, mtu, link_mtu, cast })
     }
 
     /// RFC 1122 3.3.6, 3.3.7: the interface for a limited broadcast or a group is the one named, or

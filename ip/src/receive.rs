@@ -268,6 +268,7 @@ impl Ip {
             return out.drop(Reason::IpNeighbourFailed, packet);
         }
         packet.advance(header.header_len);
+        let length = u32::try_from(header.total_len).unwrap_or(u32::MAX);
         // RFC 1122 3.3.8: errors rise with the addresses they concern.
         out.up.push(IpIn::Error(IpError {
             interface,
@@ -276,6 +277,7 @@ impl Ip {
             source: IpAddr::V4(header.source),
             destination: IpAddr::V4(header.destination),
             protocol: header.protocol,
+            length,
             quote: packet,
         }));
     }

@@ -184,6 +184,7 @@ impl Ip {
             source: send.source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             destination: send.destination,
             protocol: send.protocol,
+            length: u32::try_from(HEADER + send.packet.len()).unwrap_or(u32::MAX),
             quote: send.packet.share(0, QUOTE),
         }));
         out.drop(reason, send.packet);

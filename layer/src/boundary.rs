@@ -292,6 +292,8 @@ pub struct IpError {
     pub destination: IpAddr,
     /// Its protocol.
     pub protocol: u8,
+    /// Its length as an IP packet, bytes; where offloads are used, that of the uncut packet.
+    pub length: u32,
     /// Its transport header as far as quoted: 8 bytes or more.
     pub quote: PacketBuf,
 }
@@ -318,6 +320,8 @@ pub struct Route {
     pub source: IpAddr,
     /// Largest IP packet, bytes: path MTU if known, else the interface's.
     pub mtu: u32,
+    /// Largest IP packet of the interface, bytes: what we can take (RFC 9293 3.7.1).
+    pub link_mtu: u32,
     /// What the destination is.
     pub cast: Cast,
 }

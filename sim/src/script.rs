@@ -20,6 +20,9 @@
 //! looked at, options not written must not be there (`<*>`: any), and padding does not count.
 //! Super-segments are cut before they are shown. Text is a pattern by position, and checked.
 //!
+//! `< too_big 1001 mtu 1400` is a router's ICMP "fragmentation needed" about the packet of the
+//! interface's MTU at 1001 (or of `length N`); `mtu 0` is one from before RFC 1191.
+//!
 //! **Calls**: `listen PORT`, `connect PORT`, `connected [ERRNO]`, `accept`, `write N [ERRNO]`,
 //! `read N` (`read 0` is the end), `read N of MAX` (asks for MAX, gets N), `read ERRNO`,
 //! `urgent N` (a write with MSG_OOB), `mark yes|no` (SIOCATMARK), `priority yes|no` (POLLPRI),
@@ -87,6 +90,8 @@ enum When {
 enum Action {
     /// The peer sends.
     Inject(SegmentText),
+    /// A router says that the packet with this number was too big: its MTU, the packet's length.
+    TooBig { seq: u32, mtu: u16, length: Option<u16> },
     /// The host must send.
     Expect(SegmentText),
     /// A call into the sockets, or into the player.

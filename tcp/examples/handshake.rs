@@ -52,7 +52,7 @@ fn step((name, address, tcp, driver): &mut Host, to: &mut Host) -> bool {
         match item {
             IpOut::Lookup { token, destination, .. } => {
                 let (interface, source, cast) = (InterfaceId(0), *address, Cast::Unicast);
-                let route = Ok(Route { interface, source, mtu: 1500, cast });
+                let route = Ok(Route { interface, source, mtu: 1500, link_mtu: 1500, cast });
                 let path = Path { token, protocol: protocol::TCP, destination, route };
                 tcp.receive(NOW, IpIn::Path(path), &mut driver.out());
             }

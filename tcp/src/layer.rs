@@ -6,6 +6,7 @@
 //! batch of segments is answered by one burst of output.
 
 mod commands;
+mod paths;
 mod segments;
 mod waiting;
 
@@ -27,6 +28,7 @@ use crate::table::{Key, Table};
 use crate::timewait::TimeWaits;
 use commands::Routing;
 use layer::boundary::CloseReason;
+pub(crate) use paths::Paths;
 
 /// The TCP layer of one stack.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Tcp {
     deadlines: Deadlines<Key>,
     /// Answers to commands for which there is no connection, until there is room.
     answers: VecDeque<TcpEvent>,
+    /// What IP said about paths.
+    paths: Paths,
     stats: Stats,
     next_accepted: u64,
     /// The last time we were told, for snapshots.
@@ -67,6 +71,7 @@ impl Tcp {
             due: VecDeque::new(),
             deadlines: Deadlines::default(),
             answers: VecDeque::new(),
+            paths: Paths::default(),
             stats: Stats::default(),
             next_accepted: SocketId::ACCEPTED.0,
             now: Instant::ZERO,
@@ -107,7 +112,7 @@ impl Tcp {
 
     /// Serves one due connection: timers, output, news for the hub. False if an outlet was full.
     fn serve(&mut self, key: Key, now: Instant, out: &mut Out<'_, Self>) -> bool {
-        let Self { table, stats, config, .. } = self;
+        let Self { table, stats, config, paths, .. } = self;
         let Some(connection) = table.get_mut(key) else { return true };
         connection.due = false;
         let io = &mut Io { now, out, stats, config };
@@ -115,6 +120,7 @@ impl Tcp {
         let (outcome, done) = match phase {
             Phase::Opening(opening) => (Served::Opening(opening.on_timer(ends, io)), true),
             Phase::Open(open) => {
+                open.follow_path(ends, io, paths);
                 let fate = open.on_timers(ends, io);
                 let sent = fate != Fate::Stay || open.output(ends, io);
                 let told = open.inform(ends, io);
@@ -262,8 +268,10 @@ impl Layer for Tcp {
             IpIn::Datagram(datagram) => self.datagram(now, datagram, out),
             IpIn::Error(error) => self.error(now, error, out),
             IpIn::Path(path) => self.routed(now, path, out),
-            // Room for send/mtu.rs: until then the path is as wide as the interface.
-            IpIn::PathMtu { .. } => out.ledger.count_consumed(),
+            IpIn::PathMtu { protocol: _, destination, mtu } => {
+                self.paths.learn(destination, mtu);
+                out.ledger.count_consumed();
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //!   layer.rs    which connection, what is due          table.rs listen.rs ports.rs isn.rs
 //!                                             timewait.rs
 //!   conn/       the states: opening, arrives (SEGMENT ARRIVES), acks, losses, output, closing
-//!   send/       what we send: buffer, window, scoreboard, rack, prr, undo, rtt      cc/ how much
+//!   send/       what we send: buffer, window, scoreboard, rack, prr, undo, rtt, mtu  cc/ how much
 //!   recv/       what we receive: reassembly, window, ack, sack, paws
 //!   segment.rs options.rs seq.rs     the wire
 //!               |                 ^
@@ -17,7 +17,7 @@
 //! 3.1, 3.3.2 and 3.10.7.4 in code.
 //!
 //! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), SYN cookies (beside
-//! `listen.rs`), path MTU (`send/`). Urgent data is delivered in line.
+//! `listen.rs`). Urgent data is delivered in line.
 
 mod cc;
 mod config;

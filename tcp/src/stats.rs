@@ -92,6 +92,10 @@ stats! {
     delayed_acks = "TcpExtDelayedACKs",
     /// Zero-window probes sent.
     win_probe = "TcpExtTCPWinProbe",
+    /// Probes of a larger segment size that were lost.
+    mtup_fail = "TcpExtTCPMTUPFail",
+    /// Probes of a larger segment size that arrived.
+    mtup_success = "TcpExtTCPMTUPSuccess",
     /// Challenge acknowledgements sent (RFC 5961).
     challenge_ack = "TcpExtTCPChallengeACK",
     /// Connections aborted because data came after close.

@@ -115,12 +115,13 @@ impl Subject for Tcps {
                 source: local().ip(),
                 destination: remote().ip(),
                 protocol: protocol::TCP,
+                length: 1500,
                 quote: PacketBuf::copy_from(&quote),
             })
         });
         let path = (0_u64..4, any::<bool>(), 68_u32..70_000).prop_map(|(token, found, mtu)| {
-            let route =
-                Route { interface: InterfaceId(0), source: local().ip(), mtu, cast: Cast::Unicast };
+            let (interface, source) = (InterfaceId(0), local().ip());
+            let route = Route { interface, source, mtu, link_mtu: mtu, cast: Cast::Unicast };
             let route = if found { Ok(route) } else { Err(IpErrorKind::NoRoute) };
             let destination = remote().ip();
             IpIn::Path(Path { token, protocol: protocol::TCP, destination, route })

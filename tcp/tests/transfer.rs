@@ -131,7 +131,8 @@ impl World {
             IpOut::Lookup { token, destination, .. } => {
                 let source = self.hosts[host].address;
                 let interface = InterfaceId(0);
-                let route = Ok(Route { interface, source, mtu: 1500, cast: Cast::Unicast });
+                let (mtu, link_mtu, cast) = (1500, 1500, Cast::Unicast);
+                let route = Ok(Route { interface, source, mtu, link_mtu, cast });
                 let path = Path { token, protocol: protocol::TCP, destination, route };
                 let Host { tcp, driver, .. } = &mut self.hosts[host];
                 tcp.receive(self.now, IpIn::Path(path), &mut driver.out());

@@ -107,6 +107,7 @@ impl Bench {
             interface: InterfaceId(0),
             source: US.into(),
             mtu: 1500,
+            link_mtu: 1500,
             cast,
         });
         self.receive(IpIn::Path(Path { token, protocol, destination, route }));
@@ -332,6 +333,7 @@ fn errors_find_the_connected_socket_by_what_they_quote() {
             source: US.into(),
             destination: PEER.into(),
             protocol: protocol::UDP,
+            length: 28,
             quote: PacketBuf::copy_from(&quote),
         })
     };
@@ -356,6 +358,7 @@ fn an_unconnected_socket_hears_of_local_failures_only() {
             source: Ipv4Addr::UNSPECIFIED.into(),
             destination: Ipv4Addr::new(8, 8, 8, 8).into(),
             protocol: protocol::UDP,
+            length: 28,
             quote: PacketBuf::copy_from(&[0, 7, 0, 9, 0, 9, 0, 0]),
         })
     };

@@ -88,6 +88,7 @@ fn error() -> impl Strategy<Value = IpIn> {
                 source,
                 destination,
                 protocol: protocol::UDP,
+                length: 28,
                 quote,
             })
         },
@@ -100,7 +101,8 @@ fn route(choice: u32) -> Result<Route, IpErrorKind> {
         1 => Cast::Broadcast,
         _ => Cast::Unicast,
     };
-    Ok(Route { interface: InterfaceId(0), source: US.into(), mtu: 1500, cast })
+    let (interface, source) = (InterfaceId(0), US.into());
+    Ok(Route { interface, source, mtu: 1500, link_mtu: 1500, cast })
 }
 
 impl Subject for Udps {

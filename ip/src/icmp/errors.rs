@@ -171,6 +171,7 @@ impl Ip {
             source: IpAddr::V4(quoted.source),
             destination: IpAddr::V4(quoted.destination),
             protocol: quoted.protocol,
+            length: u32::try_from(quoted.total_len).unwrap_or(u32::MAX),
             quote: packet,
         }));
     }

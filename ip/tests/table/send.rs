@@ -326,7 +326,7 @@ fn lookup(host: &mut Host, source: Option<Ipv4Addr>, destination: [u8; 4]) -> Pa
 fn a_lookup_says_how_packets_would_leave() {
     let mut host = Host::new();
     let route = |interface, source: Ipv4Addr, mtu, cast| {
-        Ok(Route { interface, source: source.into(), mtu, cast })
+        Ok(Route { interface, source: source.into(), mtu, link_mtu: mtu, cast })
     };
     for (source, destination, expected) in [
         (None, [10, 9, 0, 1], route(IF0, US, 1500, Cast::Unicast)),

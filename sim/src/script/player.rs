@@ -21,6 +21,8 @@ use crate::pattern::Pattern;
 
 const PEER: Address = Address::numbered(1);
 const OURS: Address = Address::numbered(2);
+/// Somebody on the way between them.
+const ROUTER: Address = Address::numbered(3);
 /// The peer's initial sequence number: all numbers wrap in the first ten bytes.
 const PEER_ISS: u32 = u32::MAX - 9;
 /// The peer's port until the script says another, and the host's.
@@ -132,6 +134,7 @@ impl<'a> Player<'a> {
         self.line_at = self.now;
         match &line.action {
             Action::Inject(segment) => self.inject(segment),
+            Action::TooBig { seq, mtu, length } => self.complain(*seq, *mtu, *length),
             Action::Call(call) => {
                 self.note(&line.text[line.text.find(' ').unwrap_or(0)..]);
                 self.call(call)?;
@@ -292,6 +295,21 @@ impl<'a> Player<'a> {
         let text = READ.bytes(at, segment.length.number() as usize);
         let packet = frame::tcp(PEER.ip, OURS.ip, &header, &text);
         self.receive(&PEER.packet(&OURS, protocol::TCP, 0, &packet));
+    }
+
+    /// A router on the way says that a packet of the host was too big for it (RFC 1191 4).
+    fn complain(&mut self, seq: u32, mtu: u16, length: Option<u16>) {
+        let Flow { port, iss } = self.flows.get(&self.flow).copied().unwrap_or_default();
+        let length = length.map_or(self.settings.mtu as usize, usize::from);
+        self.note(&format!("< too_big {seq} mtu {mtu} length {length}"));
+        let seq = iss.unwrap_or(0).wrapping_add(seq);
+        let header =
+            TcpHeader { source: port, destination: self.flow, seq, ..TcpHeader::default() };
+        let text = vec![0; length.saturating_sub(frame::IPV4 + 20)];
+        let segment = frame::tcp(OURS.ip, PEER.ip, &header, &text);
+        let packet = frame::ipv4(OURS.ip, PEER.ip, protocol::TCP, 0, &segment);
+        let message = frame::icmp_error(3, 4, mtu.into(), &packet);
+        self.receive(&ROUTER.packet(&OURS, protocol::ICMP, 0, &message));
     }
 
     fn receive(&mut self, bytes: &[u8]) {

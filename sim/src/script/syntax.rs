@@ -65,7 +65,9 @@ fn parse_line(number: usize, text: &str) -> Result<Line, String> {
         None => When::At(span(when)?),
     };
     let what = what.trim();
-    let action = if let Some(segment) = what.strip_prefix('<') {
+    let action = if let Some(rest) = what.strip_prefix("< too_big ") {
+        parse_too_big(rest)?
+    } else if let Some(segment) = what.strip_prefix('<') {
         Action::Inject(SegmentText::parse(segment.trim())?)
     } else if let Some(segment) = what.strip_prefix('>') {
         Action::Expect(SegmentText::parse(segment.trim())?)
@@ -76,6 +78,20 @@ fn parse_line(number: usize, text: &str) -> Result<Line, String> {
         return Err("'*' is a time only for what the host sends".to_owned());
     }
     Ok(Line { number, text: text.to_owned(), when, action })
+}
+
+/// `1001 mtu 1400 [length 1500]`
+fn parse_too_big(text: &str) -> Result<Action, String> {
+    match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [seq, "mtu", mtu] => {
+            Ok(Action::TooBig { seq: number(seq)?, mtu: number(mtu)?, length: None })
+        }
+        [seq, "mtu", mtu, "length", length] => {
+            let length = Some(number(length)?);
+            Ok(Action::TooBig { seq: number(seq)?, mtu: number(mtu)?, length })
+        }
+        _ => Err(format!("{text:?} is not: NUMBER mtu N [length N]")),
+    }
 }
 
 fn parse_call(text: &str) -> Result<Call, String> {

@@ -11,7 +11,7 @@
 use layer::{Duration, Instant};
 
 use super::hystart::{Growth, HyStart};
-use super::{Acked, Congestion, LARGEST, initial_window};
+use super::{Acked, Congestion, LARGEST, initial_window, resized};
 
 /// How steep the curve is, segments per cubed second (RFC 9438 4.1).
 const C: f64 = 0.4;
@@ -213,6 +213,12 @@ impl Congestion for Cubic {
     fn idle(&mut self) {
         // RFC 5681 4.1: the restart window is the initial one, if that is smaller.
         self.cwnd = self.cwnd.min(self.initial);
+        self.curve = None;
+    }
+
+    fn resize(&mut self, mss: u32) {
+        self.cwnd = resized(self.cwnd, self.mss, mss);
+        self.mss = mss;
         self.curve = None;
     }
 }

@@ -61,6 +61,10 @@ pub trait Congestion: core::fmt::Debug {
 
     /// Nothing was sent for a retransmission timeout (RFC 5681 4.1).
     fn idle(&mut self);
+
+    /// Segments have another size now. A window keeps its number of segments when they shrink
+    /// (see [`resized`]).
+    fn resize(&mut self, mss: u32);
 }
 
 /// The algorithm called `name`; CUBIC where the name says nothing to us.
@@ -69,6 +73,14 @@ pub fn by_name(name: &str, mss: u32, syn_was_lost: bool) -> Box<dyn Congestion +
         "reno" => Box::new(Reno::new(mss, syn_was_lost)),
         _ => Box::new(Cubic::new(mss, syn_was_lost)),
     }
+}
+
+/// The window `cwnd` of segments of `before` bytes, for segments of `mss`: as many as before if
+/// they are smaller; as many bytes if they are larger, but at least one segment.
+fn resized(cwnd: u32, before: u32, mss: u32) -> u32 {
+    let segments = u64::from(cwnd).div_ceil(u64::from(before.max(1)));
+    let scaled = u32::try_from(segments * u64::from(mss)).unwrap_or(u32::MAX);
+    scaled.min(cwnd).max(mss)
 }
 
 /// The names that [`by_name`] knows, the default first.

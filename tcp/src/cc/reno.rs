@@ -1,7 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681 3.1), counting bytes (RFC 3465) without a
 //! limit per acknowledgement, as Linux does: a receiver behind offloads acknowledges in big steps.
 
-use super::{Acked, Congestion, LARGEST, initial_window};
+use super::{Acked, Congestion, LARGEST, initial_window, resized};
 
 /// The state of Reno on one connection.
 #[derive(Clone, Debug)]
@@ -89,6 +89,11 @@ impl Congestion for Reno {
     fn idle(&mut self) {
         // RFC 5681 4.1: the restart window is the initial one, if that is smaller.
         self.cwnd = self.cwnd.min(self.initial);
+    }
+
+    fn resize(&mut self, mss: u32) {
+        self.cwnd = resized(self.cwnd, self.mss, mss);
+        self.mss = mss;
     }
 }
 

@@ -19,6 +19,7 @@ impl Open {
         let mut delivered = Delivered::default();
         let mut freed = 0;
         if advanced {
+            self.path_carried(ends, io, segment.ack);
             self.snd.board.acknowledged(segment.ack, io.now, &mut delivered);
             freed = self.snd.acknowledge(segment.ack);
             self.patience.renew();

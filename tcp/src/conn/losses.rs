@@ -19,7 +19,7 @@ impl Open {
         let (board, mss) = (&mut self.snd.board, self.snd.mss);
         let (lost, again) = self.snd.rack.detect(board, io.now, srtt, recovering, mss);
         self.timers.reorder = again;
-        if lost > 0 && self.snd.recovery.enter(self.snd.nxt) {
+        if lost > 0 && !self.only_probe_lost() && self.snd.recovery.enter(self.snd.nxt) {
             io.stats.sack_recovery += 1;
             self.reduce(ends, io, flight);
             let prr = Prr::new(flight);
@@ -83,6 +83,9 @@ impl Open {
         if fate != Fate::Stay {
             return fate;
         }
+        if self.timeout_by_size(ends, io) {
+            return Fate::Stay;
+        }
         if fresh {
             self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         }
@@ -91,6 +94,7 @@ impl Open {
         self.snd.recovery.timeout(self.snd.nxt);
         self.snd.board.timeout();
         self.snd.rtt.back_off();
+        self.suspect_black_hole(ends, io);
         (self.snd.prr, self.snd.probe) = (None, None);
         (self.timers.reorder, self.timers.probe) = (None, None);
         self.force_one = true;

@@ -13,6 +13,7 @@ pub mod losses;
 pub mod meter;
 pub mod opening;
 pub mod output;
+pub mod path;
 pub mod patience;
 pub mod state;
 

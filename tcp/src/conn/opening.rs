@@ -17,6 +17,7 @@ use crate::recv::Receiver;
 use crate::recv::paws::{Stamps, clock};
 use crate::recv::sack::SackReport;
 use crate::segment::{Flags, Segment};
+use crate::send::mtu::PathMtu;
 use crate::send::room::Room;
 use crate::send::rtt::RttEstimator;
 use crate::send::window::SendWindow;
@@ -51,7 +52,7 @@ pub struct Opening {
     pub iss: Seq,
     /// What the peer's SYN said, once it is here.
     pub peer: Option<PeerSyn>,
-    /// Largest IP packet on the way, bytes.
+    /// Largest IP packet of the interface, bytes.
     pub mtu: u32,
     /// Socket options.
     pub options: Box<TcpOptions>,
@@ -359,9 +360,10 @@ impl Opening {
         let in_syn = segment.flags.has(Flags::SYN);
         let field = if in_syn { segment.window } else { peer.window };
         let window = SendWindow::new(field, their_scale, peer.irs, self.iss);
+        let mtu = PathMtu::new(mss, ends.remote.ip(), stamps.is_some(), self.iss);
         let mut open = Box::new(Open {
             state: self.state,
-            snd: Sender::new(self.iss, mss, window, rtt),
+            snd: Sender::new(self.iss, mtu, window, rtt),
             rcv: Receiver::new(
                 peer.irs,
                 self.capacity(io.config),

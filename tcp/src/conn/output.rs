@@ -183,6 +183,7 @@ impl Open {
         let (socket, seq) = (ends.id, at.0);
         io.out.note(|| Note::TcpRetransmit { socket, seq, bytes, timeout });
         let (end, nxt) = (at.plus(space), self.snd.nxt);
+        self.path_refused(io, at, end);
         self.snd.board.resent(at, end.min(nxt), io.now);
         if end.after(nxt) {
             self.snd.board.sent(nxt, end, io.now);
@@ -219,6 +220,7 @@ impl Open {
                 return false;
             }
             let at = self.snd.nxt;
+            let (bytes, fin) = self.path_probe(io, at).map_or((bytes, fin), |size| (size, false));
             self.snd.nxt = at.plus(bytes + u32::from(fin));
             if fin {
                 self.snd.fin = Fin::Sent(at.plus(bytes));
@@ -303,7 +305,8 @@ impl Open {
         let mut segment = self.segment(ends, io.now, flags, at);
         let mut text = PacketBuf::new();
         self.snd.buffer.slice(self.snd.position(at), bytes as usize, &mut text);
-        if bytes > self.snd.mss {
+        // A probe of the path is one packet, however large.
+        if bytes > self.snd.mss && self.snd.mtu.probe() != Some((at, bytes)) {
             let kind = if ends.remote.is_ipv4() {
                 SegmentationKind::TcpV4
             } else {

@@ -254,11 +254,14 @@ impl Tcp {
         };
         local.set_port(port);
         let ends = Ends { id: socket, local, remote, ttl: options.ttl, tos: options.tos };
+        if route.mtu < route.link_mtu {
+            self.paths.learn(remote.ip(), route.mtu);
+        }
         self.stats.active_opens += 1;
         let numbers = (self.isn.isn(now, local, remote), self.isn.stamp_offset(local, remote));
         let state = follow(TcpState::Closed, Event::ActiveOpen);
         let mut opening =
-            Opening::new(state, Origin::Active, numbers, None, route.mtu, options, now);
+            Opening::new(state, Origin::Active, numbers, None, route.link_mtu, options, now);
         opening.shutdown = shutdown;
         let Self { stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };

@@ -215,6 +215,9 @@ impl Tcp {
             out.drop(Reason::TcpErrorUnclaimed, error);
             return;
         };
+        if let IpErrorKind::FragmentationNeeded { mtu } = error.kind {
+            return self.too_big(now, (key, seq), mtu, error, out);
+        }
         let Some(connection) = self.table.get_mut(key) else { return };
         let told = error.kind.socket_error();
         let refused = match &mut connection.phase {

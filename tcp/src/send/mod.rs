@@ -1,9 +1,10 @@
 //! The sending half of a connection: SND.UNA, SND.NXT, SND.WND, and what waits to be sent.
 //!
-//! Rooms kept for later files: ECN, pacing, path MTU.
+//! Rooms kept for later files: ECN, pacing.
 
 pub mod buffer;
 pub mod delivery;
+pub mod mtu;
 pub mod persist;
 pub mod prr;
 pub mod rack;
@@ -16,6 +17,7 @@ pub mod urgent;
 pub mod window;
 
 use buffer::SendBuffer;
+use mtu::PathMtu;
 use persist::Persist;
 use prr::Prr;
 use rack::Rack;
@@ -52,6 +54,8 @@ pub struct Sender {
     pub window: SendWindow,
     /// Payload bytes of the largest segment we send.
     pub mss: u32,
+    /// How it is decided.
+    pub mtu: PathMtu,
     /// What is not acknowledged, and what is not sent.
     pub buffer: SendBuffer,
     /// SND.UP.
@@ -88,13 +92,14 @@ pub struct Sender {
 
 impl Sender {
     /// After our SYN at `iss` was acknowledged.
-    pub fn new(iss: Seq, mss: u32, window: SendWindow, rtt: RttEstimator) -> Self {
+    pub fn new(iss: Seq, mtu: PathMtu, window: SendWindow, rtt: RttEstimator) -> Self {
         let una = iss.plus(1);
         Self {
             una,
             nxt: una,
             window,
-            mss,
+            mss: mtu.size(),
+            mtu,
             buffer: SendBuffer::default(),
             urgent: Urgent::default(),
             fin: Fin::No,

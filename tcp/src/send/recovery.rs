@@ -138,6 +138,15 @@ impl Recovery {
         self.inflation = 0;
     }
 
+    /// Everything up to `nxt` is sent again for another reason than loss: duplicates until it is
+    /// acknowledged mean nothing.
+    pub fn hold(&mut self, nxt: Seq) {
+        if self.phase == Phase::Open {
+            self.recover = nxt;
+            (self.duplicates, self.inflation) = (0, 0);
+        }
+    }
+
     /// The retransmission timer expired.
     pub fn timeout(&mut self, nxt: Seq) {
         // RFC 6582 3.2 step 4: remember the highest number, and leave fast recovery.

@@ -97,6 +97,7 @@ impl Bench {
                 interface: InterfaceId(0),
                 source: IpAddr::from([10, 9, 0, 2]),
                 mtu: self.mtu,
+                link_mtu: self.mtu,
                 cast,
             });
             let path = IpIn::Path(Path { token, protocol: protocol::TCP, destination, route });
@@ -315,6 +316,7 @@ impl Bench {
             source: self.local.ip(),
             destination: remote().ip(),
             protocol: protocol::TCP,
+            length: 1500,
             quote: PacketBuf::copy_from(&quote),
         };
         self.tcp.receive(self.now, IpIn::Error(error), &mut self.driver.out());
