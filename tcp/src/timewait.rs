@@ -183,17 +183,18 @@ impl TimeWaits {
         })
     }
 
-    /// A segment for a connection that is in the table.
+    /// A segment for a connection that is in the table; `listening`: it could open a new one.
     pub fn arrives(
         &mut self,
         tuple: &Tuple,
         io: &mut Io<'_, '_>,
         segment: Segment,
+        listening: bool,
     ) -> Option<Reopened> {
         let n = self.find(tuple)?;
         let place = self.places.get_mut(n as usize)?;
         let wait = place.wait;
-        if wait.opens_anew(io, &segment) {
+        if listening && wait.opens_anew(io, &segment) {
             self.release(n);
             return Some(Reopened::Yes(segment, wait.snd_nxt));
         }
@@ -202,8 +203,14 @@ impl TimeWaits {
             io.out.drop(Reason::TcpBlindReset, segment);
             return Some(Reopened::No);
         }
+        // RFC 9293 3.10.7.4, fifth: without ACK it is dropped.
+        if segment.flags.0 & (Flags::ACK.0 | Flags::SYN.0) == 0 {
+            io.out.drop(Reason::TcpBadFlags, segment);
+            return Some(Reopened::No);
+        }
         let bare = segment.is_empty();
-        let expected = bare && segment.seq == wait.rcv_nxt;
+        // RFC 5961 5: an acknowledgement of what was never sent is answered.
+        let expected = bare && segment.seq == wait.rcv_nxt && !segment.ack.after(wait.snd_nxt);
         if !expected && (!bare || place.may_answer(io)) {
             wait.acknowledge(tuple, io);
         }

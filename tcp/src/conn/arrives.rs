@@ -237,20 +237,26 @@ impl Open {
 
     /// Urgent data is delivered in line; the pointer `up` moves nothing (RFC 9293 3.8.5, RFC 6093).
     fn sixth_check_urg(&mut self, up: Option<Seq>) {
+        // RFC 9293 3.10.7.4: after the peer's FIN this should not occur: ignored.
+        if !self.peer_has_finished() {
+            // RFC 9293 3.8.5 MUST-32: the latest mark is what the application is told.
+            self.tell.urgent = up.and_then(|up| self.rcv.urgent(up)).or(self.tell.urgent);
+        }
+    }
+
+    /// The peer's FIN was reached: there is nothing behind it.
+    fn peer_has_finished(&self) -> bool {
         match self.state {
-            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {
-                // RFC 9293 3.8.5 MUST-32: the latest mark is what the application is told.
-                self.tell.urgent = up.and_then(|up| self.rcv.urgent(up)).or(self.tell.urgent);
+            TcpState::CloseWait | TcpState::Closing | TcpState::LastAck | TcpState::TimeWait => {
+                true
             }
-            // RFC 9293 3.10.7.4: after the peer's FIN this should not occur: ignored.
-            TcpState::CloseWait
-            | TcpState::Closing
-            | TcpState::LastAck
-            | TcpState::TimeWait
+            TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
             | TcpState::Closed
             | TcpState::Listen
             | TcpState::SynSent
-            | TcpState::SynReceived => {}
+            | TcpState::SynReceived => false,
         }
     }
 
@@ -261,19 +267,15 @@ impl Open {
         mut segment: Segment,
     ) -> Step<Segment> {
         if segment.payload.is_empty() {
+            // RFC 9293 3.10.7.4 MAY-13: an early FIN is acknowledged at once, like early text.
+            if segment.flags.has(Flags::FIN) && segment.seq.after(self.rcv.nxt) {
+                self.rcv.ack.demand();
+            }
             return Step::Next(segment);
         }
-        match self.state {
-            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 => {}
-            // RFC 9293 3.10.7.4: after the peer's FIN there can be no text.
-            TcpState::CloseWait
-            | TcpState::Closing
-            | TcpState::LastAck
-            | TcpState::TimeWait
-            | TcpState::Closed
-            | TcpState::Listen
-            | TcpState::SynSent
-            | TcpState::SynReceived => return Step::Next(segment),
+        // RFC 9293 3.10.7.4: after the peer's FIN there can be no text.
+        if self.peer_has_finished() {
+            return Step::Next(segment);
         }
         // RFC 9293 3.6.1 SHLD-3: data for an application that is gone is answered by a reset.
         if self.orphan {
@@ -321,7 +323,11 @@ impl Open {
     }
 
     fn eighth_check_fin(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
-        if segment.flags.has(Flags::FIN) {
+        let over = self.peer_has_finished();
+        if segment.flags.has(Flags::FIN) && over {
+            // Behind the first one there is no second: RCV.NXT stays where it is.
+            self.rcv.ack.demand();
+        } else if segment.flags.has(Flags::FIN) {
             let text = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
             let at = segment.seq.plus(text);
             // The first one counts, unless text has passed it: then it was none.
@@ -330,7 +336,7 @@ impl Open {
             }
         }
         io.out.ledger.count_consumed();
-        if !self.rcv.fin_reached() {
+        if over || !self.rcv.fin_reached() {
             return;
         }
         self.rcv.nxt = self.rcv.nxt.plus(1);

@@ -270,12 +270,13 @@ impl Opening {
         let Some(peer) = self.peer else { return Outcome::Vanished };
         let nxt = peer.irs.plus(1);
         let window = self.offered(io.config);
-        // A SYN-ACK to a SYN-ACK of a simultaneous open starts at IRS: its ACK is what counts.
         let repeated = segment.seq == peer.irs && segment.flags.has(Flags::SYN);
-        let acceptable =
-            segment.seq.within(nxt, window.max(1)) || (repeated && segment.flags.has(Flags::ACK));
+        // RFC 9293 3.5, Figure 8: the peer's half of a simultaneous open, a SYN-ACK, starts at IRS:
+        // its ACK is what counts.
+        let crossed = repeated && segment.flags.has(Flags::ACK) && self.origin == Origin::Active;
+        let acceptable = segment.seq.within(nxt, window.max(1)) || crossed;
         if !acceptable {
-            if repeated {
+            if repeated && !segment.flags.has(Flags::ACK) {
                 // The peer did not get our SYN-ACK. Our own timer goes on: it must come to its end.
                 let expires = self.retransmit;
                 if limit(&mut self.challenged, io) {
@@ -304,10 +305,18 @@ impl Opening {
                 Origin::Active => Outcome::Failed(SocketError::ConnectionRefused),
             };
         }
-        if segment.flags.has(Flags::SYN) && !repeated {
-            self.acknowledge(ends, io, nxt);
+        if segment.flags.has(Flags::SYN) && !crossed {
+            let outcome = match self.origin {
+                // RFC 9293 3.10.7.4, fourth: a passive one returns to LISTEN.
+                Origin::Passive(_) => Outcome::Vanished,
+                Origin::Active => {
+                    // RFC 5961 4, as once synchronized.
+                    self.acknowledge(ends, io, nxt);
+                    Outcome::Stay
+                }
+            };
             io.out.drop(Reason::TcpBlindSyn, segment);
-            return Outcome::Stay;
+            return outcome;
         }
         if !segment.flags.has(Flags::ACK) {
             io.out.drop(Reason::TcpBadFlags, segment);

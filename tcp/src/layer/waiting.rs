@@ -54,9 +54,12 @@ impl Tcp {
         if !self.time_waits.contains(tuple) {
             return self.unknown(now, segment, mtu, None, out);
         }
+        let listening = self.ports.listener(segment.destination).is_some();
         let Self { time_waits, stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };
-        if let Some(Reopened::Yes(segment, beyond)) = time_waits.arrives(tuple, io, segment) {
+        if let Some(Reopened::Yes(segment, beyond)) =
+            time_waits.arrives(tuple, io, segment, listening)
+        {
             self.ports.disconnected(tuple.local.port());
             self.stats.tw_recycled += 1;
             self.unknown(now, segment, mtu, Some(beyond), out);
