@@ -1,5 +1,7 @@
 //! What comes from below: segments to their connections, listeners, or nobody; errors; routes.
 
+use core::net::{IpAddr, SocketAddr};
+
 use layer::boundary::{
     Cast, CloseReason, Datagram, IpError, IpErrorKind, Reachability, SocketId, TcpState,
 };
@@ -38,9 +40,8 @@ impl Tcp {
                 return;
             }
         };
-        // RFC 9293 3.9.2.3 MUST-57, MUST-63: not from or to groups; IP has dropped impossible
-        // sources, and port 0 is nobody's.
-        if cast != Cast::Unicast || segment.source.port() == 0 {
+        // RFC 9293 3.9.2.3 MUST-57, MUST-63: not to groups, and not from what is no host.
+        if cast != Cast::Unicast || !is_possible(segment.source) {
             out.drop(Reason::TcpNotUnicast, segment);
             return;
         }
@@ -207,8 +208,8 @@ impl Tcp {
     pub(super) fn error(&mut self, now: Instant, error: IpError, out: &mut Out<'_, Self>) {
         let quoted = quoted_ports(&error);
         let found = quoted.and_then(|(source, destination, seq)| {
-            let local = core::net::SocketAddr::new(error.source, source);
-            let remote = core::net::SocketAddr::new(error.destination, destination);
+            let local = SocketAddr::new(error.source, source);
+            let remote = SocketAddr::new(error.destination, destination);
             Some((self.table.find(&Tuple { local, remote })?, seq))
         });
         let Some((key, seq)) = found else {
@@ -245,6 +246,19 @@ impl Tcp {
             self.mark_due(key);
         }
     }
+}
+
+/// Whether a host can have this address and port. Which of ours it must not be, IP knows.
+fn is_possible(source: SocketAddr) -> bool {
+    let host = match source.ip() {
+        // 240/4 is reserved, and the last of it is a broadcast (RFC 1122 3.2.1.3).
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && ip.octets()[0] < 240,
+        // An IPv4 address in IPv6 form is not for the wire (RFC 4291 2.5.5.2).
+        IpAddr::V6(ip) => {
+            !ip.is_unspecified() && !ip.is_multicast() && ip.to_ipv4_mapped().is_none()
+        }
+    };
+    host && source.port() != 0
 }
 
 fn ends_of(segment: &Segment, id: SocketId) -> Ends {
