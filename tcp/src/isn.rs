@@ -66,6 +66,7 @@ mod tests {
     }
 
     // test: RFC 9293 MUST-8
+    // test: RFC 6528 3
     #[test]
     fn the_clock_ticks_every_four_microseconds() {
         let source = IsnSource::new([7; 16]);
@@ -76,6 +77,7 @@ mod tests {
     }
 
     // test: RFC 9293 SHLD-1
+    // test: RFC 6528 3
     #[test]
     fn tuples_show_no_order() {
         let source = IsnSource::new([7; 16]);

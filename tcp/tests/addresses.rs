@@ -54,7 +54,8 @@ fn asked(bench: &mut Bench, remote: SocketAddr) -> (u64, Option<IpAddr>) {
 }
 
 fn answer(bench: &mut Bench, token: u64, destination: IpAddr, source: IpAddr, cast: Cast) {
-    let route = Ok(Route { interface: InterfaceId(0), source, mtu: bench.mtu, cast });
+    let (interface, mtu) = (InterfaceId(0), bench.mtu);
+    let route = Ok(Route { interface, source, mtu, link_mtu: mtu, cast });
     let path = IpIn::Path(Path { token, protocol: protocol::TCP, destination, route });
     bench.tcp.receive(bench.now, path, &mut bench.driver.out());
     bench.poll();

@@ -107,6 +107,7 @@ fn a_message_the_device_vouches_for_is_not_summed_again() {
 // test: RFC 1122 3.2.2.9
 // test: RFC 6633 receive
 // test: RFC 5927 6.2
+// test: RFC 9293 MUST-55
 #[test]
 fn every_other_type_is_ignored() {
     let quote = V4 { source: US, destination: PEER, ..V4::new(6, vec![0; 20]) }.bytes();

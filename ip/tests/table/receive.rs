@@ -114,6 +114,7 @@ fn every_bit_of_the_header_is_under_the_checksum() {
 
 // test: RFC 1122 3.2.1.3
 // test: RFC 1112 source
+// test: RFC 9293 MUST-63
 #[test]
 fn sources_that_are_no_single_host_are_dropped() {
     for source in [
@@ -220,6 +221,9 @@ fn a_low_ttl_is_no_reason_to_drop_what_has_arrived() {
 
 // test: RFC 791 3.1
 // test: RFC 1122 3.2.1.8
+// test: RFC 9293 MUST-50
+// test: RFC 9293 MAY-10
+// test: RFC 9293 MAY-11
 #[test]
 fn options_are_skipped_by_their_length() {
     for options in [

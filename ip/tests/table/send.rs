@@ -34,6 +34,8 @@ fn the_header_says_what_the_transport_asked_for() {
     assert_eq!((sent.source, sent.destination), (US, PEER));
     assert_eq!((sent.dont_fragment, sent.more, sent.offset), (false, false, 0));
     assert_eq!(sent.payload, udp(b"x"));
+    // RFC 9293 MAY-10, MAY-11: neither timestamps nor a recorded route are asked for.
+    assert_eq!(item.packet.head()[0], 0x45, "a header without options");
 }
 
 // test: RFC 1122 3.2.1.7
@@ -52,6 +54,7 @@ fn ttl_has_a_default_and_is_never_0() {
 // test: RFC 1122 3.2.1.5
 // test: RFC 6864 4.1
 // test: RFC 6864 4.3
+// test: RFC 9293 MAY-4
 #[test]
 fn only_what_may_be_fragmented_has_an_identification() {
     let mut host = Host::new();

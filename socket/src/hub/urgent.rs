@@ -1,5 +1,5 @@
 //! Urgent data: MSG_OOB, POLLPRI and SIOCATMARK (RFC 9293 3.8.5, RFC 6093), for old programs.
-//! New ones are advised against it (RFC 9293 3.8.5 SHLD-13): see `tcp/src/send/urgent.rs`.
+//! New ones are advised against it (RFC 9293 3.8.5 has SHLD-13): see `tcp/src/send/urgent.rs`.
 //!
 //! ```text
 //!    read |  before the mark   | u |  after it

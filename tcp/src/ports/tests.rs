@@ -59,6 +59,7 @@ fn the_specific_listener_goes_before_all() {
 }
 
 // test: RFC 6056 3
+// test: RFC 6056 3.2
 #[test]
 fn ephemeral_ports_show_no_pattern_and_cover_the_range() {
     let mut ports = ports();

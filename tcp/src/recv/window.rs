@@ -113,6 +113,7 @@ mod tests {
     use super::*;
 
     // test: RFC 9293 SHLD-14
+    // test: RFC 7323 2.4
     #[test]
     fn the_edge_never_moves_left_by_a_unit() {
         let mut window = ReceiveWindow::new(100_000, Seq(0), 65_535, 3, 1460);

@@ -128,6 +128,7 @@ mod tests {
     }
 
     // test: RFC 6298 3
+    // test: RFC 7323 4.1
     #[test]
     fn what_left_twice_gives_a_sample_only_by_timestamps() {
         let (config, ms) = (config(), Duration::from_millis);

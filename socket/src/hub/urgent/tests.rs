@@ -127,3 +127,16 @@ fn what_is_sent_urgent_goes_down_as_such_as_far_as_there_is_room() {
     let sent = bench.hub.send_urgent(id, b"x", &mut bench.driver.out());
     assert_eq!(sent, Err(Errno::AGAIN));
 }
+
+/// For old programs it is in the hub; what is offered to new ones knows nothing of it.
+// test: RFC 9293 SHLD-13
+#[test]
+fn new_programs_are_not_led_to_urgent_data() {
+    let offered = [
+        include_str!("../../net.rs"),
+        include_str!("../../net/tcp.rs"),
+        include_str!("../../net/handle.rs"),
+    ];
+    assert!(offered.iter().all(|source| !source.contains("urgent")));
+    assert!(include_str!("../urgent.rs").contains("advised against"));
+}
