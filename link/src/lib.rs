@@ -26,6 +26,7 @@ pub mod capture;
 pub mod device;
 pub mod gso;
 pub mod tap;
+pub mod tunnel;
 
 mod fd;
 mod headers;
@@ -36,6 +37,7 @@ mod vnet;
 
 pub use device::{Device, DeviceError, OpenError, Receiver, TransmitReport, Transmitter};
 pub use link::{Config, Link};
+pub use tunnel::Tunnel;
 
 #[cfg(test)]
 mod tests;

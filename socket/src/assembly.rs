@@ -8,6 +8,8 @@
 //!      link           one per interface (Many)
 //! ```
 //!
+//! For packets without Ethernet, `link::Tunnel` takes the place of link and arp ([`raw`]).
+//!
 //! [`whole`] stacks them into one layer that runs inline; [`parts`] hands them out singly, for
 //! drivers that put threads between them.
 
@@ -17,8 +19,9 @@ use core::net::IpAddr;
 use arp::Arp;
 use ip::{Ip, RouteEntry};
 use ipnet::IpNet;
-use layer::{Fork, InterfaceId, MacAddr, Many, Stacked};
-use link::Link;
+use layer::boundary::{Frame, NetIn, NetOut};
+use layer::{Accounted, Counted, Fork, InterfaceId, Layer, MacAddr, Many, Stacked};
+use link::{Link, Tunnel};
 use siphasher::sip::SipHasher24;
 use tcp::Tcp;
 use udp::Udp;
@@ -32,7 +35,24 @@ pub type Transports = Stacked<Fork<Tcp, Udp>, Hub>;
 /// From IP to the sockets.
 pub type Upper = Stacked<Ip, Transports>;
 /// A whole host as one layer: frames below, sockets above.
-pub type Whole = Stacked<Links, Upper>;
+pub type Whole<L = Links> = Stacked<L, Upper>;
+
+/// What may be below IP: Ethernet with address resolution ([`Links`]), or raw IP packets
+/// ([`Tunnel`]).
+pub trait Below: IpBelow + Accounted + Counted {}
+
+impl<L: IpBelow + Accounted + Counted> Below for L {}
+
+/// A layer with frames below it and IP above.
+pub trait IpBelow:
+    Layer<FromBelow = Frame, ToAbove = NetIn, FromAbove = NetOut, ToBelow = Frame>
+{
+}
+
+impl<L> IpBelow for L where
+    L: Layer<FromBelow = Frame, ToAbove = NetIn, FromAbove = NetOut, ToBelow = Frame>
+{
+}
 
 /// One interface of a host.
 #[derive(Clone, Debug)]
@@ -48,6 +68,11 @@ pub struct InterfaceConfig {
 }
 
 impl InterfaceConfig {
+    /// An interface of raw IP packets, for [`Host::ip`](crate::Host::ip).
+    pub fn ip(mtu: u32, addresses: Vec<IpNet>) -> Self {
+        Self { mtu, ..Self::new(MacAddr([2, 0, 0, 0, 0, 0]), addresses) }
+    }
+
     /// An Ethernet interface: MTU 1500, optimistic conflict detection.
     pub fn new(mac: MacAddr, addresses: Vec<IpNet>) -> Self {
         Self { mac, mtu: 1500, addresses, acd: arp::Acd::Optimistic }
@@ -160,14 +185,30 @@ pub fn parts(config: &HostConfig) -> Parts {
         link: Many::new(links),
         arp: Many::new(arps),
         ip: Ip::new(ip_config),
-        transports: Stacked::new(Fork::new(tcp, udp), Hub::new(config.hub)),
+        transports: Stacked::new(Fork::new(tcp, udp), Hub::new(hub_config(config))),
     }
+}
+
+/// Makes a host that speaks raw IP, as one layer. Its interfaces' Ethernet addresses mean nothing.
+pub fn raw(config: &HostConfig) -> Whole<Tunnel> {
+    let Parts { ip, transports, .. } = parts(config);
+    Stacked::new(Tunnel::default(), Stacked::new(ip, transports))
 }
 
 /// Makes a host as one layer.
 pub fn whole(config: &HostConfig) -> Whole {
     let Parts { link, arp, ip, transports } = parts(config);
     Stacked::new(Stacked::new(link, arp), Stacked::new(ip, transports))
+}
+
+/// The hub answers for what TCP has: it is told of it here, where both are known.
+fn hub_config(config: &HostConfig) -> hub::Config {
+    hub::Config {
+        send_buffer: config.tcp.send_buffer.initial,
+        receive_buffer: config.tcp.receive_buffer.initial,
+        congestion: &tcp::CONGESTION,
+        ..config.hub
+    }
 }
 
 fn id(index: usize) -> InterfaceId {

@@ -26,6 +26,8 @@ macro_rules! errnos {
 }
 
 errnos! {
+    /// No such name.
+    NOENT = 2,
     /// No such socket.
     BADF = 9,
     /// Nothing to be had without waiting; also EWOULDBLOCK.

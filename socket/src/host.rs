@@ -7,35 +7,121 @@
 //!         link -> arp -> ip -> tcp | udp -> hub, inline, no threads, no clock, no IO
 //! ```
 //!
-//! For simulations, tests and programs that bring their own event loop. After a batch of frames,
-//! call [`Host::poll`]; take frames out with [`Host::transmit`] until there are none; come back no
-//! later than [`Host::poll_at`]. Calls into the sockets poll by themselves.
+//! For simulations, tests and programs that bring their own event loop: [`Host::new`] speaks
+//! Ethernet, [`Host::ip`] raw IP packets (TUN, WireGuard, a browser). After a batch of packets call
+//! [`Host::poll`]; take packets out with [`Host::transmit`] until there are none; come back no
+//! later than [`Host::poll_at`]. Calls into the sockets (`host/calls.rs`) never wait, and poll by
+//! themselves. The clock is yours: virtual time runs as fast as the machine can think.
+//!
+//! ```
+//! use layer::{Duration, Instant, PacketBuf};
+//! use socket::{Errno, Host, HostConfig, InterfaceConfig, Kind};
+//!
+//! let host = |last: u8| {
+//!     let net = format!("10.0.0.{last}/24").parse().unwrap();
+//!     Host::ip(&HostConfig::new([last; 16]).interface(InterfaceConfig::ip(1500, vec![net])))
+//! };
+//! let (mut a, mut b, mut now) = (host(1), host(2), Instant::from_secs(1));
+//! let listener = b.listen(now, "10.0.0.2:80".parse().unwrap(), 16)?;
+//! let client = a.socket(Kind::Tcp)?;
+//! let begun = a.connect_socket(now, client, "10.0.0.2:80".parse().unwrap());
+//! assert_eq!(begun, Err(Errno::INPROGRESS));
+//! let server = loop {
+//!     // Your wire: whatever one has to send, the other receives, 10 ms later.
+//!     let (from_a, from_b) = (a.packets(now), b.packets(now));
+//!     now += Duration::from_millis(10);
+//!     from_a.into_iter().for_each(|packet| b.receive_packet(now, packet));
+//!     from_b.into_iter().for_each(|packet| a.receive_packet(now, packet));
+//!     (a.poll(now), b.poll(now));
+//!     if let Ok(accepted) = b.accept(now, listener) {
+//!         break accepted.socket;
+//!     }
+//! };
+//! assert!(a.readiness(client)?.writable, "connected");
+//! a.send(now, client, b"hello")?;
+//! a.packets(now).into_iter().for_each(|packet| b.receive_packet(now, packet));
+//! b.poll(now);
+//! let mut buffer = [0; 16];
+//! assert_eq!(b.recv(now, server, &mut buffer), Ok(5));
+//! # Ok::<(), Errno>(())
+//! ```
 
-use core::net::SocketAddr;
-use std::net::Shutdown;
+mod calls;
 
 use arp::NeighbourEntry;
-use layer::boundary::{ConnectionInfo, Frame, SocketId};
+use layer::boundary::{ConnectionInfo, Frame};
 use layer::outlet::{Driver, ROOM};
-use layer::{Accounted, Counted, Instant, InterfaceId, Layer, Ledger, Out};
+use layer::{Accounted, Counted, Instant, InterfaceId, Layer, Ledger, Out, PacketBuf, Reason};
+use link::{Tunnel, tunnel};
 
-use crate::Errno;
-use crate::assembly::{HostConfig, Whole, whole};
-use crate::hub::{Accepted, Flags, Hub, Kind, Readiness, Ready, Received, Reuse};
+use crate::assembly::{Below, HostConfig, Links, Whole, raw, whole};
+use crate::hub::{Hub, Ready};
 
-/// Link to sockets, inline.
+/// Link to sockets, inline. `L` is what is below IP: Ethernet, unless it says otherwise.
 #[derive(Debug)]
-pub struct Host {
-    whole: Whole,
+pub struct Host<L: Below = Links> {
+    whole: Whole<L>,
     driver: Driver<Ready, Frame>,
     /// Somebody takes [`Host::ready`]; otherwise it is thrown away.
     watched: bool,
 }
 
+/// A host that speaks raw IP.
+pub type IpHost = Host<Tunnel>;
+
 impl Host {
-    /// A host with these interfaces and addresses.
+    /// A host with these interfaces and addresses, on Ethernet.
     pub fn new(config: &HostConfig) -> Self {
-        Self { whole: whole(config), driver: Driver::new(ROOM), watched: false }
+        Self::of(whole(config))
+    }
+
+    /// Every neighbour, by interface.
+    pub fn neighbours(&self, now: Instant) -> Vec<(InterfaceId, NeighbourEntry)> {
+        let arps = self.whole.lower().upper().iter();
+        (0..)
+            .map(InterfaceId)
+            .zip(arps)
+            .flat_map(|(interface, arp)| {
+                arp.neighbours(now).map(move |neighbour| (interface, neighbour))
+            })
+            .collect()
+    }
+}
+
+impl Host<Tunnel> {
+    /// A host with these addresses that speaks raw IP: no Ethernet, no ARP. Interfaces are made by
+    /// [`InterfaceConfig::ip`](crate::InterfaceConfig::ip).
+    pub fn ip(config: &HostConfig) -> Self {
+        Self::of(raw(config))
+    }
+
+    /// An IP packet comes in on the first interface.
+    pub fn receive_packet(&mut self, now: Instant, packet: PacketBuf) {
+        self.receive(now, Frame { interface: InterfaceId::default(), packet });
+    }
+
+    /// All IP packets to send now, cut to the MTU, checksums complete.
+    pub fn packets(&mut self, now: Instant) -> Vec<PacketBuf> {
+        let mut packets = Vec::new();
+        loop {
+            let before = packets.len();
+            while let Some(Frame { packet, .. }) = self.transmit() {
+                if tunnel::to_tunnel(packet, &mut packets).is_err() {
+                    self.driver.ledger.count_drop(Reason::LinkBadOffload);
+                }
+            }
+            if packets.len() == before {
+                return packets;
+            }
+            // Room for packets may be what the host was waiting for.
+            self.poll(now);
+        }
+    }
+}
+
+impl<L: Below> Host<L> {
+    fn of(whole: Whole<L>) -> Self {
+        Self { whole, driver: Driver::new(ROOM), watched: false }
     }
 
     /// A frame comes in on its interface. Call [`Host::poll`] after the last one of a batch.
@@ -100,12 +186,12 @@ impl Host {
     }
 
     /// All layers, to look at and for control.
-    pub fn whole(&self) -> &Whole {
+    pub fn whole(&self) -> &Whole<L> {
         &self.whole
     }
 
     /// All layers, for control that puts nothing out.
-    pub fn whole_mut(&mut self) -> &mut Whole {
+    pub fn whole_mut(&mut self) -> &mut Whole<L> {
         &mut self.whole
     }
 
@@ -114,151 +200,13 @@ impl Host {
         self.whole.upper().upper().lower().a().connections()
     }
 
-    /// Every neighbour, by interface.
-    pub fn neighbours(&self, now: Instant) -> Vec<(InterfaceId, NeighbourEntry)> {
-        let arps = self.whole.lower().upper().iter();
-        (0..)
-            .map(InterfaceId)
-            .zip(arps)
-            .flat_map(|(interface, arp)| {
-                arp.neighbours(now).map(move |neighbour| (interface, neighbour))
-            })
-            .collect()
-    }
-
     /// Items and bytes that all layers hold.
     pub fn held(&self) -> (usize, usize) {
         (self.whole.held_items(), self.whole.held_bytes())
     }
 }
 
-/// The calls that tests and simulations make most; all others go by [`Host::with_hub`].
-impl Host {
-    /// A TCP socket that listens.
-    pub fn listen(
-        &mut self,
-        now: Instant,
-        address: SocketAddr,
-        backlog: u32,
-    ) -> Result<SocketId, Errno> {
-        let id = self.with_hub(now, |hub, _| hub.socket(Kind::Tcp))?;
-        let listening = self
-            .with_hub(now, |hub, out| {
-                hub.set_reuse(id, Reuse { address: true, port: false })?;
-                hub.bind(id, address, out)
-            })
-            .or_else(|errno| self.outcome(now, id, errno))
-            .and_then(|()| self.with_hub(now, |hub, out| hub.listen(id, backlog, out)));
-        self.or_close(now, id, listening)
-    }
-
-    /// A TCP connection under way; [`Host::completed`] tells when it is there.
-    pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Result<SocketId, Errno> {
-        let id = self.with_hub(now, |hub, _| hub.socket(Kind::Tcp))?;
-        match self.with_hub(now, |hub, out| hub.connect(id, remote, out)) {
-            Ok(()) | Err(Errno::INPROGRESS) => Ok(id),
-            Err(errno) => self.or_close(now, id, Err(errno)),
-        }
-    }
-
-    /// A bound UDP socket.
-    pub fn bind_udp(&mut self, now: Instant, address: SocketAddr) -> Result<SocketId, Errno> {
-        let id = self.with_hub(now, |hub, _| hub.socket(Kind::Udp))?;
-        let bound = self
-            .with_hub(now, |hub, out| hub.bind(id, address, out))
-            .or_else(|errno| self.outcome(now, id, errno));
-        self.or_close(now, id, bound)
-    }
-
-    /// See [`Hub::completed`].
-    pub fn completed(&mut self, now: Instant, id: SocketId) -> Result<(), Errno> {
-        self.with_hub(now, |hub, _| hub.completed(id))
-    }
-
-    /// See [`Hub::accept`].
-    pub fn accept(&mut self, now: Instant, id: SocketId) -> Result<Accepted, Errno> {
-        self.with_hub(now, |hub, out| hub.accept(id, out))
-    }
-
-    /// See [`Hub::send`].
-    pub fn send(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Result<usize, Errno> {
-        self.with_hub(now, |hub, out| hub.send(id, data, out))
-    }
-
-    /// See [`Hub::send_urgent`].
-    pub fn send_urgent(&mut self, now: Instant, id: SocketId, data: &[u8]) -> Result<usize, Errno> {
-        self.with_hub(now, |hub, out| hub.send_urgent(id, data, out))
-    }
-
-    /// See [`Hub::at_mark`].
-    pub fn at_mark(&mut self, now: Instant, id: SocketId) -> Result<bool, Errno> {
-        self.with_hub(now, |hub, _| hub.at_mark(id))
-    }
-
-    /// See [`Hub::receive`].
-    pub fn recv(&mut self, now: Instant, id: SocketId, buffer: &mut [u8]) -> Result<usize, Errno> {
-        self.with_hub(now, |hub, out| hub.recv(id, buffer, Flags::default(), out))
-    }
-
-    /// See [`Hub::send_to`].
-    pub fn send_to(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        data: &[u8],
-        to: SocketAddr,
-    ) -> Result<usize, Errno> {
-        self.with_hub(now, |hub, out| hub.send_to(id, data, Some(to), None, out))
-    }
-
-    /// See [`Hub::recv_from`].
-    pub fn recv_from(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        buffer: &mut [u8],
-    ) -> Result<Received, Errno> {
-        self.with_hub(now, |hub, out| hub.recv_from(id, buffer, Flags::default(), out))
-    }
-
-    /// See [`Hub::shutdown`].
-    pub fn shutdown(&mut self, now: Instant, id: SocketId, how: Shutdown) -> Result<(), Errno> {
-        self.with_hub(now, |hub, out| hub.shutdown(id, how, out))
-    }
-
-    /// See [`Hub::close`].
-    pub fn close(&mut self, now: Instant, id: SocketId) -> Result<(), Errno> {
-        self.with_hub(now, |hub, out| hub.close(id, out))
-    }
-
-    /// See [`Hub::poll_socket`].
-    pub fn readiness(&self, id: SocketId) -> Result<Readiness, Errno> {
-        self.whole.upper().upper().upper().poll_socket(id)
-    }
-
-    /// Inline, what was begun is done when the call returns, unless the network is awaited.
-    fn outcome(&mut self, now: Instant, id: SocketId, errno: Errno) -> Result<(), Errno> {
-        match errno {
-            Errno::INPROGRESS => self.completed(now, id),
-            other => Err(other),
-        }
-    }
-
-    fn or_close(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        result: Result<(), Errno>,
-    ) -> Result<SocketId, Errno> {
-        if result.is_err() {
-            // It exists: closing cannot fail.
-            let _ = self.close(now, id);
-        }
-        result.map(|()| id)
-    }
-}
-
-impl Counted for Host {
+impl<L: Below> Counted for Host<L> {
     fn counters(&self, each: &mut dyn FnMut(&'static str, u64)) {
         self.whole.counters(each);
     }

@@ -25,8 +25,10 @@
 mod block;
 mod call;
 mod closing;
+mod flags;
 mod options;
 mod readiness;
+mod sockopt;
 mod stream;
 mod tcp;
 mod udp;
@@ -39,7 +41,9 @@ use layer::{Accounted, Counted, Either, Instant, InterfaceId, Layer, Out};
 use rustc_hash::FxBuildHasher;
 
 pub use self::call::{Call, Ready, Reply, Request};
+pub use self::flags::Flags;
 pub use self::readiness::Readiness;
+pub use self::sockopt::{OptionValue, SocketOption};
 pub use self::tcp::Accepted;
 pub use self::udp::Received;
 use crate::Errno;
@@ -52,12 +56,27 @@ use self::udp::UdpSocket;
 pub struct Config {
     /// Sockets at once, connections that wait to be accepted included; more are told `EMFILE`.
     pub max_sockets: usize,
+    /// What SO_SNDBUF says where nothing is set, bytes; TCP's default.
+    pub send_buffer: u32,
+    /// What SO_RCVBUF says where nothing is set, bytes; TCP's default.
+    pub receive_buffer: u32,
+    /// The largest SO_SNDBUF and SO_RCVBUF, bytes.
+    pub max_buffer: u32,
+    /// The names that TCP_CONGESTION takes, the default first.
+    pub congestion: &'static [&'static str],
 }
 
 impl Default for Config {
-    /// 65,536 sockets: a little more than one address has ports.
+    /// 65,536 sockets: a little more than one address has ports. Buffers of up to 64 MiB: 10 Gbit/s
+    /// over 50 ms.
     fn default() -> Self {
-        Self { max_sockets: 65_536 }
+        Self {
+            max_sockets: 65_536,
+            send_buffer: 1 << 20,
+            receive_buffer: 1 << 20,
+            max_buffer: 64 << 20,
+            congestion: &[],
+        }
     }
 }
 
@@ -68,15 +87,6 @@ pub enum Kind {
     Tcp,
     /// SOCK_DGRAM.
     Udp,
-}
-
-/// How `receive` behaves: MSG_ flags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags {
-    /// MSG_PEEK: leave the data there.
-    pub peek: bool,
-    /// MSG_OOB: urgent data by itself. It is in line here, so this is always refused.
-    pub oob: bool,
 }
 
 /// What goes down: to TCP or to UDP.
@@ -136,6 +146,16 @@ struct Socket {
     reuse: Reuse,
     /// SO_BINDTODEVICE.
     interface: Option<InterfaceId>,
+    soft_errors: SoftErrors,
+}
+
+/// What went wrong without ending the connection (RFC 9293 MUST-47).
+#[derive(Clone, Copy, Debug, Default)]
+struct SoftErrors {
+    /// IP_RECVERR: told like any other error.
+    wanted: bool,
+    /// The last one; SO_ERROR tells it where there is no other.
+    last: Option<Errno>,
 }
 
 /// SO_REUSEADDR and SO_REUSEPORT.
@@ -163,6 +183,7 @@ impl Socket {
             starved: false,
             reuse: Reuse::default(),
             interface: None,
+            soft_errors: SoftErrors::default(),
         }
     }
 

@@ -15,5 +15,5 @@ pub mod net;
 
 pub use assembly::{HostConfig, InterfaceConfig};
 pub use errno::Errno;
-pub use host::Host;
-pub use hub::{Hub, Kind, Readiness, Ready};
+pub use host::{Host, IpHost};
+pub use hub::{Flags, Hub, Kind, OptionValue, Readiness, Ready, SocketOption};

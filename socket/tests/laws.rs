@@ -116,7 +116,7 @@ impl Subject for Hubs {
     type L = Hub;
 
     fn build(&self) -> Hub {
-        Hub::new(Config { max_sockets: 8 })
+        Hub::new(Config { max_sockets: 8, ..Config::default() })
     }
 
     fn below(&self) -> BoxedStrategy<Event> {

@@ -10,6 +10,7 @@ mod paths;
 mod segments;
 mod waiting;
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use layer::boundary::{ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpState};
@@ -88,6 +89,12 @@ impl Tcp {
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         let living = self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
         living.chain(self.time_waits.infos()).collect()
+    }
+
+    /// Our end of a connection in any state, as soon as it is known.
+    pub fn local_addr(&self, socket: SocketId) -> Option<SocketAddr> {
+        let key = self.table.find_id(socket)?;
+        self.table.get(key).map(|connection| connection.ends.local)
     }
 
     /// Connections in the table, any state but LISTEN.

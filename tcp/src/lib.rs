@@ -54,6 +54,7 @@ mod table;
 mod timers;
 mod timewait;
 
+pub use cc::NAMES as CONGESTION;
 pub use config::{BufferSizes, Config};
 pub use layer::Tcp;
 pub use options::{Options, SackBlocks, Timestamps};

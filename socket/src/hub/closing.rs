@@ -38,6 +38,7 @@ impl Hub {
             }
         };
         match &mut tcp.phase {
+            Phase::Open(stream) if stream.gone => return Err(Errno::NOTCONN),
             Phase::Open(stream) => {
                 stream.read_shut |= read;
                 let finish = write && !stream.write_shut && !stream.gone;
@@ -47,11 +48,11 @@ impl Hub {
                 }
             }
             Phase::Listening { .. } if read => self.end_tcp(id, Ending::Close, out),
-            Phase::Listening { .. }
-            | Phase::Fresh
-            | Phase::Binding { .. }
-            | Phase::Bound
-            | Phase::Connecting => return Err(Errno::NOTCONN),
+            // As Linux: a listener does not send, so there is nothing to end.
+            Phase::Listening { .. } => {}
+            // As Linux: what is not open yet is given up.
+            Phase::Connecting => self.end_tcp(id, Ending::Abort, out),
+            Phase::Fresh | Phase::Binding { .. } | Phase::Bound => return Err(Errno::NOTCONN),
         }
         self.touch(id, out);
         Ok(())

@@ -3,11 +3,33 @@
 use layer::boundary::{SocketId, TcpCommand, TcpOptions, UdpCommand, UdpOptions};
 use layer::{Either, InterfaceId, Out};
 
-use super::tcp::Phase;
+use super::tcp::{Phase, TcpSocket};
 use super::{Hub, Reuse};
 use crate::Errno;
 
+impl TcpSocket {
+    /// The options that TCP works with: MSG_MORE corks for the time being.
+    pub(super) fn effective(&self) -> TcpOptions {
+        let mut options = self.options.clone();
+        options.cork |= self.more;
+        options
+    }
+}
+
 impl Hub {
+    /// MSG_MORE, before each send: tells TCP only if it changes something.
+    pub(super) fn set_more(&mut self, id: SocketId, more: bool, out: &mut Out<'_, Self>) {
+        let Ok(tcp) = self.tcp(id) else { return };
+        if tcp.more == more {
+            return;
+        }
+        tcp.more = more;
+        if !tcp.options.cork {
+            let options = Box::new(tcp.effective());
+            self.command(Either::A(TcpCommand::Configure { socket: id, options }), out);
+        }
+    }
+
     /// The options of a TCP socket.
     pub fn tcp_options(&mut self, id: SocketId) -> Result<&TcpOptions, Errno> {
         Ok(&self.tcp(id)?.options)
@@ -29,7 +51,7 @@ impl Hub {
             Phase::Fresh | Phase::Binding { .. } | Phase::Bound => false,
         };
         if tell && tcp.options != before {
-            let options = Box::new(tcp.options.clone());
+            let options = Box::new(tcp.effective());
             self.command(Either::A(TcpCommand::Configure { socket: id, options }), out);
         }
         Ok(())

@@ -13,7 +13,7 @@ use layer::{Either, Out};
 use super::block::Block;
 use super::tcp::Phase;
 use super::urgent::Mark;
-use super::{Flags, Hub, Protocol, Readiness};
+use super::{Flags, Hub, Protocol, Readiness, Received};
 use crate::Errno;
 
 /// A connection as its owner sees it.
@@ -127,6 +127,7 @@ impl Hub {
         if let Protocol::Udp(_) = self.get(id)?.protocol {
             return self.send_to(id, data, None, None, out);
         }
+        self.set_more(id, false, out);
         self.send_with(id, data.len(), false, out, |block, n| block.copy(&data[..n]))
     }
 
@@ -137,6 +138,7 @@ impl Hub {
         data: &mut Bytes,
         out: &mut Out<'_, Self>,
     ) -> Result<usize, Errno> {
+        self.set_more(id, false, out);
         self.send_with(id, data.len(), false, out, |_, n| data.split_to(n))
     }
 
@@ -218,10 +220,14 @@ impl Hub {
             return self.recv_urgent(id);
         }
         if let Protocol::Udp(_) = self.get(id)?.protocol {
-            return self.recv_from(id, buffer, flags, out).map(|received| received.copied);
+            let length = |r: Received| if flags.truncate { r.len } else { r.copied };
+            return self.recv_from(id, buffer, flags, out).map(length);
         }
         if flags.peek {
             return self.peek(id, buffer);
+        }
+        if flags.truncate {
+            return self.recv_with(id, buffer.len(), out, drop);
         }
         let mut rest = &mut buffer[..];
         self.recv_with(id, rest.len(), out, |mut chunk| {

@@ -30,6 +30,10 @@ pub(super) struct TcpSocket {
     pub(super) phase: Phase,
     pub(super) local: Option<SocketAddr>,
     pub(super) options: TcpOptions,
+    /// The last send said MSG_MORE.
+    pub(super) more: bool,
+    /// What `bind` was asked for: it outlives a refused connection.
+    pub(super) asked: Option<BoundAddress>,
     /// The answer to a query, until it is taken.
     pub(super) info: Option<Box<ConnectionInfo>>,
 }
@@ -108,7 +112,10 @@ impl Hub {
         let reuse = socket.reuse;
         match &mut socket.protocol {
             Protocol::Tcp(tcp) => match tcp.phase {
-                Phase::Fresh => tcp.phase = Phase::Binding { listen: None },
+                Phase::Fresh => {
+                    tcp.phase = Phase::Binding { listen: None };
+                    tcp.asked = Some(local);
+                }
                 Phase::Binding { .. }
                 | Phase::Bound
                 | Phase::Listening { .. }
@@ -184,7 +191,9 @@ impl Hub {
         match tcp.phase {
             Phase::Fresh | Phase::Bound => {}
             Phase::Binding { .. } | Phase::Connecting => return Err(Errno::ALREADY),
-            Phase::Listening { .. } | Phase::Open(_) => return Err(Errno::ISCONN),
+            Phase::Listening { .. } => return Err(Errno::ISCONN),
+            // What ended badly says so once, whichever call comes first.
+            Phase::Open(_) => return Err(socket.take_error().unwrap_or(Errno::ISCONN)),
         }
         // A refusal not told yet is what this call has to say; the next one may try again.
         if let Some(error) = socket.take_error() {
@@ -287,10 +296,22 @@ impl Hub {
                     stream.grant(bytes);
                 }
             }
-            // A hint only (RFC 9293 MUST-56); it becomes the error if the connection times out,
-            // which TCP decides.
-            TcpEvent::SoftError { .. } => {}
-            TcpEvent::Closed { socket: _, reason } => socket.tcp_closed(reason),
+            // A hint only (RFC 9293 MUST-56), unless IP_RECVERR asks for more; it becomes the error
+            // if the connection times out, which TCP decides.
+            TcpEvent::SoftError { socket: _, error } => {
+                let target = if socket.soft_errors.wanted {
+                    &mut socket.error
+                } else {
+                    &mut socket.soft_errors.last
+                };
+                *target = Some(error.into());
+            }
+            TcpEvent::Closed { socket: _, reason } => {
+                let again = socket.tcp_closed(reason);
+                if let Some(local) = again {
+                    self.bind_again(id, local, out);
+                }
+            }
             TcpEvent::Info { socket: _, info } => tcp.info = Some(info),
         }
         out.consume(());
@@ -317,9 +338,20 @@ impl Hub {
             }
             Err(error) => {
                 tcp.phase = Phase::Fresh;
-                socket.error = Some(error.into());
+                socket.error.get_or_insert(error.into());
             }
         }
+    }
+
+    /// A connection was refused; the address that the program had named stays its own, as on
+    /// Linux (SOCK_BINDPORT_LOCK).
+    fn bind_again(&mut self, id: SocketId, local: BoundAddress, out: &mut Out<'_, Self>) {
+        let Ok(socket) = self.get(id) else { return };
+        let (reuse_address, reuse_port) = (socket.reuse.address, socket.reuse.port);
+        let Protocol::Tcp(tcp) = &mut socket.protocol else { return };
+        tcp.phase = Phase::Binding { listen: None };
+        let bind = TcpCommand::Bind { socket: id, local, reuse_address, reuse_port };
+        self.command(Either::A(bind), out);
     }
 
     fn incoming(
@@ -331,6 +363,7 @@ impl Hub {
         out: &mut Out<'_, Self>,
     ) {
         let full = self.sockets.len() >= self.config.max_sockets;
+        let reuse = self.get(listener).map(|socket| socket.reuse).unwrap_or_default();
         let options = match self.tcp(listener) {
             Ok(TcpSocket { phase: Phase::Listening { queue }, options, .. }) if !full => {
                 queue.push_back(id);
@@ -344,16 +377,19 @@ impl Hub {
             }
         };
         let phase = Phase::Open(Stream::new(remote));
-        let tcp = TcpSocket { phase, local: Some(local), options, info: None };
-        self.sockets.insert(id, Socket::new(Protocol::Tcp(tcp)));
+        let tcp = TcpSocket { phase, local: Some(local), options, ..TcpSocket::default() };
+        self.sockets.insert(id, Socket { reuse, ..Socket::new(Protocol::Tcp(tcp)) });
         self.touch(listener, out);
     }
 }
 
 impl Socket {
-    /// TCP has ended the connection, and has forgotten the id.
-    fn tcp_closed(&mut self, reason: CloseReason) {
-        let Protocol::Tcp(tcp) = &mut self.protocol else { return };
+    /// TCP has ended the connection, and has forgotten the id. Answers with the address to bind
+    /// again, if there is one.
+    fn tcp_closed(&mut self, reason: CloseReason) -> Option<BoundAddress> {
+        let Protocol::Tcp(tcp) = &mut self.protocol else { return None };
+        let connecting = matches!(tcp.phase, Phase::Connecting);
+        let again = tcp.asked.filter(|asked| connecting && asked.address.port() != 0);
         match &mut tcp.phase {
             Phase::Open(stream) => stream.end(),
             // Refused, or no answer: the socket may be used again, as in Linux.
@@ -367,5 +403,6 @@ impl Socket {
             CloseReason::Finished => {}
             CloseReason::Failed(error) => self.error = Some(error.into()),
         }
+        again
     }
 }

@@ -201,7 +201,7 @@ fn a_connection_for_a_closed_listener_is_aborted() {
 #[test]
 fn a_connection_beyond_the_limit_is_aborted_and_leaves_the_backlog() {
     let mut bench = Bench::new();
-    bench.hub = Hub::new(Config { max_sockets: 1 });
+    bench.hub = Hub::new(Config { max_sockets: 1, ..Config::default() });
     let listener = bench.listener();
     let socket = SocketId::ACCEPTED;
     bench.tcp(TcpEvent::Incoming { listener, socket, local: local(), remote: remote() });
@@ -456,7 +456,7 @@ fn changes_without_room_wait_one_a_socket() {
 #[test]
 fn sockets_are_limited_and_come_back() {
     let mut bench = Bench::new();
-    bench.hub = Hub::new(Config { max_sockets: 2 });
+    bench.hub = Hub::new(Config { max_sockets: 2, ..Config::default() });
     let one = bench.socket(Kind::Tcp);
     bench.socket(Kind::Udp);
     assert_eq!(bench.hub.socket(Kind::Tcp), Err(Errno::MFILE));
