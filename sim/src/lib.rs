@@ -5,6 +5,7 @@
 //!     station.rs      Computer = socket::Host + applications; Pinger
 //!     application/    small programs that check what they receive (pattern.rs)
 //!     segment.rs      a cable, hub or switch made of
+//!     narrow.rs       a place on the way with a smaller MTU
 //!     wire.rs         delay, rate, queue, loss, bursts, duplicates, reordering, corruption
 //!   goodput.rs        one bulk transfer over one kind of wire, under the rule of
 //!   stall.rs          no wait longer than the back-off excuses
@@ -21,6 +22,7 @@ pub mod frame;
 pub mod fuzz;
 pub mod goodput;
 pub mod impaired;
+pub mod narrow;
 pub mod pattern;
 pub mod rng;
 pub mod script;

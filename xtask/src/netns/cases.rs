@@ -14,6 +14,7 @@ mod device;
 mod examples;
 mod impaired;
 mod multi;
+mod path;
 mod ping;
 mod rootless;
 mod tcp;
@@ -31,6 +32,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         urgent::CASES,
         client::CASES,
         multi::CASES,
+        path::CASES,
         rootless::CASES,
         device::CASES,
         cli::CASES,
