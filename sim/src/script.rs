@@ -31,7 +31,8 @@
 //! here on), `again` (the next SYN of the host begins a new connection).
 //!
 //! **Settings**: `set mtu N`, `set nodelay`, `set quickack`, `set receive_buffer N`,
-//! `set send_buffer N`, `set tolerance S` (of times, 1 ms if not said).
+//! `set send_buffer N`, `set tolerance S` (of times, 1 ms if not said),
+//! `set iss N` (the host's first SYN has this number; the script begins when its clock says so).
 //!
 //! A script drives a whole [`socket::Host`] at its wire; ARP is answered behind the scenes.
 
@@ -64,6 +65,7 @@ struct Settings {
     receive_buffer: Option<u32>,
     send_buffer: Option<u32>,
     tolerance: Duration,
+    iss: Option<u32>,
 }
 
 /// One line: when, and what.

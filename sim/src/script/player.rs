@@ -28,7 +28,7 @@ const PEER_ISS: u32 = u32::MAX - 9;
 /// The peer's port until the script says another, and the host's.
 const PEER_PORT: u16 = 4000;
 const OUR_PORT: u16 = 80;
-/// When the script begins: address conflict detection is over by then.
+/// When a script begins, if it does not say: address conflict detection is over by then.
 const START: Instant = Instant::from_secs(1000);
 /// How long `*` waits for a segment.
 const PATIENCE: Duration = Duration::from_secs(1000);
@@ -55,6 +55,8 @@ struct Sent {
 struct Player<'a> {
     settings: &'a Settings,
     host: Host,
+    /// When the script begins.
+    start: Instant,
     now: Instant,
     /// The time of the last line.
     line_at: Instant,
@@ -72,7 +74,8 @@ struct Player<'a> {
 }
 
 pub(super) fn play(script: &Script) -> Result<Vec<String>, ScriptError> {
-    let mut player = Player::new(&script.settings);
+    let start = script.settings.iss.map_or(START, |iss| start_for(script, iss));
+    let mut player = Player::new(&script.settings, start);
     let mut all = script.lines.iter();
     let failed = all.find_map(|line| player.line(line).err().map(|what| (line, what)));
     let last = script.lines.last().map_or(0, |line| line.number);
@@ -85,8 +88,20 @@ pub(super) fn play(script: &Script) -> Result<Vec<String>, ScriptError> {
     Err(ScriptError { name, line: number, text, what, trace: player.trace })
 }
 
+/// When the script has to begin for the host's first SYN to have the number `iss`: its numbers
+/// follow a clock of 4 µs (RFC 9293 3.4.1), and a first run tells where that stands.
+fn start_for(script: &Script, iss: u32) -> Instant {
+    let mut player = Player::new(&script.settings, START);
+    let first = script.lines.iter().find_map(|line| {
+        let _ = player.line(line);
+        player.flows.get(&player.flow).and_then(|flow| flow.iss)
+    });
+    let ticks = first.map_or(0, |first| iss.wrapping_sub(first));
+    START + Duration::from_micros(4 * u64::from(ticks))
+}
+
 impl<'a> Player<'a> {
-    fn new(settings: &'a Settings) -> Self {
+    fn new(settings: &'a Settings, start: Instant) -> Self {
         let net = IpNet::new_assert(OURS.ip.into(), 24);
         let interface =
             InterfaceConfig { mtu: settings.mtu, ..InterfaceConfig::new(OURS.mac, vec![net]) };
@@ -96,8 +111,9 @@ impl<'a> Player<'a> {
         let mut player = Self {
             settings,
             host: Host::new(&config),
-            now: START - Duration::from_secs(100),
-            line_at: START,
+            now: start - Duration::from_secs(100),
+            line_at: start,
+            start,
             flows: BTreeMap::from([(PEER_PORT, Flow { port: OUR_PORT, iss: None })]),
             flow: PEER_PORT,
             listener: None,
@@ -111,13 +127,13 @@ impl<'a> Player<'a> {
         // The host announces its address, and learns the peer's by its question.
         player.host.poll(player.now);
         player.receive(&PEER.arp_request(OURS.ip));
-        player.advance(START);
+        player.advance(start);
         player
     }
 
     fn line(&mut self, line: &Line) -> Result<(), String> {
         let due = match line.when {
-            When::At(since) => Some(START + since),
+            When::At(since) => Some(self.start + since),
             When::After(since) => Some(self.line_at + since),
             When::Whenever => None,
         };
@@ -166,7 +182,7 @@ impl<'a> Player<'a> {
             _ if port != self.flow => Some(format!("it is for port {port}, not {}", self.flow)),
             (Some(what), _) => Some(format!("the {what} differs")),
             (None, Some(due)) if at.since(due) > tolerance || due.since(at) > tolerance => {
-                let (late, due) = (at.since(START), due.since(START));
+                let (late, due) = (at.since(self.start), due.since(self.start));
                 Some(format!("it came at {:.6}, not {:.6}", late.as_secs_f64(), due.as_secs_f64()))
             }
             (None, _) => None,
@@ -249,10 +265,14 @@ impl<'a> Player<'a> {
             return Err("wrong TCP checksum".to_owned());
         }
         let (flags, port) = (tcp.slice()[13], tcp.destination_port());
+        let first = self.flows.values().all(|flow| flow.iss.is_none());
         let flow = self.flows.entry(port).or_default();
         flow.port = tcp.source_port();
         if flags & SYN != 0 {
-            flow.iss.get_or_insert(tcp.sequence_number());
+            let iss = *flow.iss.get_or_insert(tcp.sequence_number());
+            if first && self.settings.iss.is_some_and(|wanted| wanted != iss) {
+                return Err(format!("the first SYN has the number {iss}"));
+            }
         }
         let seq = tcp.sequence_number().wrapping_sub(flow.iss.unwrap_or(0));
         let text = tcp.payload();
@@ -320,7 +340,7 @@ impl<'a> Player<'a> {
 
     /// Adds a line to the trace.
     fn note(&mut self, event: &str) {
-        let at = self.now.since(START).as_secs_f64();
+        let at = self.now.since(self.start).as_secs_f64();
         self.trace.push(format!("{at:.6} {}", event.trim()));
     }
 }

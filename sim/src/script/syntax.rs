@@ -38,6 +38,7 @@ impl Default for Settings {
             receive_buffer: None,
             send_buffer: None,
             tolerance: Duration::from_millis(1),
+            iss: None,
         }
     }
 }
@@ -50,6 +51,7 @@ impl Settings {
             ["quickack"] => self.quickack = true,
             ["receive_buffer", bytes] => self.receive_buffer = Some(number(bytes)?),
             ["send_buffer", bytes] => self.send_buffer = Some(number(bytes)?),
+            ["iss", iss] => self.iss = Some(number(iss)?),
             ["tolerance", seconds] => self.tolerance = span(seconds)?,
             _ => return Err(format!("no such setting: {text:?}")),
         }
