@@ -13,6 +13,7 @@ mod client;
 mod device;
 mod examples;
 mod impaired;
+mod kernel;
 mod multi;
 mod path;
 mod ping;
@@ -29,6 +30,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         ping::CASES,
         udp::CASES,
         tcp::CASES,
+        kernel::CASES,
         urgent::CASES,
         client::CASES,
         multi::CASES,
