@@ -46,7 +46,7 @@ pub enum Plan {
 
 impl Plan {
     /// How far this end may have sent, having received so much.
-    fn allowance(self, received: u64, peer_finished: bool) -> u64 {
+    pub fn allowance(self, received: u64, peer_finished: bool) -> u64 {
         match self {
             Self::Send { bytes } => bytes,
             Self::SendAfterPeer { bytes } => u64::from(peer_finished) * bytes,
@@ -59,7 +59,7 @@ impl Plan {
     }
 
     /// Nothing more is to be sent.
-    fn is_sent(self, sent: u64, received: u64, peer_finished: bool) -> bool {
+    pub fn is_sent(self, sent: u64, received: u64, peer_finished: bool) -> bool {
         match self {
             Self::Send { bytes } => sent == bytes,
             Self::SendAfterPeer { bytes } => peer_finished && sent == bytes,
