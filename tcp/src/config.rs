@@ -21,6 +21,18 @@ impl BufferSizes {
     }
 }
 
+/// When SYNs are answered by cookies: Linux's `tcp_syncookies` 0, 1 and 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never: what the backlog has no room for is dropped.
+    Off,
+    /// When the backlog is full.
+    #[default]
+    WhenFull,
+    /// Always: nothing is kept of a SYN. For tests.
+    Always,
+}
+
 /// The settings of one TCP layer.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -58,8 +70,13 @@ pub struct Config {
     pub time_wait: Duration,
     /// How long a closed socket waits in FIN-WAIT-2 for the peer; Linux's `tcp_fin_timeout`.
     pub fin_wait_2: Duration,
-    /// Most connections at once, all states.
+    /// Most connections at once, all states but half-open ones of listeners.
     pub max_connections: usize,
+    /// Most half-open connections of all listeners together; each listener has its backlog besides.
+    /// The default is 2.7 MB of them.
+    pub max_half_open: usize,
+    /// When SYNs are answered by cookies (RFC 4987 3.6).
+    pub syn_cookies: SynCookies,
     /// Pieces kept out of order per connection: bounds the work of one segment.
     pub max_pieces: usize,
     /// Shortest time between two answers to segments that should not have come (RFC 5961 7).
@@ -93,6 +110,8 @@ impl Config {
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
             max_connections: 1 << 17,
+            max_half_open: 16_000,
+            syn_cookies: SynCookies::WhenFull,
             max_pieces: 2048,
             challenge_interval: Duration::from_millis(500),
             congestion: crate::cc::NAMES[0],

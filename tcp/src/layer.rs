@@ -6,6 +6,7 @@
 //! batch of segments is answered by one burst of output.
 
 mod commands;
+mod listening;
 mod paths;
 mod segments;
 mod waiting;
@@ -19,13 +20,15 @@ use layer::{Accounted, Counted, Deadlines, Instant, Layer, Out};
 use rustc_hash::FxHashMap;
 
 use crate::config::Config;
-use crate::conn::opening::{Opening, Origin, Outcome};
+use crate::conn::opening::Outcome;
 use crate::conn::{Connection, Fate, Io, Over, Phase, note_state};
+use crate::cookie::Cookies;
 use crate::isn::IsnSource;
 use crate::listen::Listener;
 use crate::ports::{Bound, Ports};
+use crate::requests::Requests;
 use crate::stats::Stats;
-use crate::table::{Key, Table};
+use crate::table::{Key, Table, Tuple};
 use crate::timewait::TimeWaits;
 use commands::Routing;
 use layer::boundary::CloseReason;
@@ -36,7 +39,10 @@ pub(crate) use paths::Paths;
 pub struct Tcp {
     config: Config,
     isn: IsnSource,
+    cookies: Cookies,
     table: Table,
+    /// Half-open connections of listeners.
+    requests: Requests,
     ports: Ports,
     /// Reserved addresses, by socket.
     bound: FxHashMap<SocketId, Bound>,
@@ -65,6 +71,8 @@ impl Tcp {
             isn: IsnSource::new(derive(key, 1)),
             table: Table::new(derive(key, 2)),
             ports: Ports::new(derive(key, 3), config.ephemeral_ports),
+            cookies: Cookies::new(derive(key, 4)),
+            requests: Requests::new(derive(key, 5)),
             config,
             bound: FxHashMap::default(),
             listeners: FxHashMap::default(),
@@ -87,8 +95,12 @@ impl Tcp {
 
     /// All connections but those in LISTEN, for the status page and `ss`.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
+        let half_open = self.requests.iter().map(|request| {
+            let Tuple { local, remote } = request.tuple();
+            ConnectionInfo::bare(SocketId::default(), local, remote, TcpState::SynReceived)
+        });
         let living = self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
-        living.chain(self.time_waits.infos()).collect()
+        living.chain(half_open).chain(self.time_waits.infos()).collect()
     }
 
     /// Our end of a connection in any state, as soon as it is known.
@@ -176,7 +188,7 @@ impl Tcp {
         let error = match outcome {
             Outcome::Stay => return,
             Outcome::Open(open, segment) => {
-                self.opened(key, now, open, out);
+                self.opened(key, open);
                 if let Some(segment) = segment {
                     self.deliver_rest(key, now, segment, out);
                 }
@@ -201,9 +213,7 @@ impl Tcp {
         let nothing =
             Phase::Over(Box::new(Over { ready: VecDeque::new(), finished: false, reason }));
         let (told, listener, rest) = match core::mem::replace(&mut connection.phase, nothing) {
-            Phase::Opening(opening) => {
-                (opening.origin == Origin::Active, origin_of(&opening), None)
-            }
+            Phase::Opening(_) => (true, None, None),
             Phase::Open(open) => {
                 let open = *open;
                 (open.listener.is_none(), open.listener, Some((open.rcv, open.tell.finished)))
@@ -303,6 +313,7 @@ impl Layer for Tcp {
         {
             out.up.push(answer);
         }
+        self.poll_requests(now, out);
         // Once round: what becomes due again meanwhile waits for the next call.
         for _ in 0..self.due.len() {
             let Some(key) = self.due.pop_front() else { break };
@@ -314,7 +325,8 @@ impl Layer for Tcp {
 
     fn poll_at(&self) -> Option<Instant> {
         if self.due.is_empty() && self.answers.is_empty() {
-            earliest(self.deadlines.next(), self.time_waits.next())
+            let waits = earliest(self.requests.next(), self.time_waits.next());
+            earliest(self.deadlines.next(), waits)
         } else {
             Some(Instant::ZERO)
         }
@@ -334,7 +346,8 @@ impl Accounted for Tcp {
     }
 
     fn held_bytes(&self) -> usize {
-        self.table
+        let connections: usize = self
+            .table
             .iter()
             .map(|connection| {
                 let buffers = match &connection.phase {
@@ -344,7 +357,8 @@ impl Accounted for Tcp {
                 };
                 core::mem::size_of::<Connection>() + buffers
             })
-            .sum()
+            .sum();
+        connections + self.requests.held_bytes()
     }
 }
 
@@ -361,13 +375,6 @@ impl Counted for Tcp {
         each("TcpMaxConn", self.config.max_connections as u64);
         each("TcpCurrEstab", established.count() as u64);
         self.stats.each(each);
-    }
-}
-
-fn origin_of(opening: &Opening) -> Option<SocketId> {
-    match opening.origin {
-        Origin::Passive(listener) => Some(listener),
-        Origin::Active => None,
     }
 }
 

@@ -3,8 +3,8 @@
 //! ```text
 //!   TcpCommand  |                 ^ TcpEvent
 //!               v                 |
-//!   layer.rs    which connection, what is due          table.rs listen.rs ports.rs isn.rs
-//!                                             timewait.rs
+//!   layer.rs    which connection, what is due          table.rs ports.rs isn.rs timewait.rs
+//!               listeners: listen.rs, half open: requests.rs cookie.rs
 //!   conn/       the states: opening, arrives (SEGMENT ARRIVES), acks, losses, output, closing
 //!   send/       what we send: buffer, window, scoreboard, rack, prr, undo, rtt, mtu  cc/ how much
 //!   recv/       what we receive: reassembly, window, ack, sack, paws
@@ -34,18 +34,20 @@
 //!   MAY-18  other congestion control                                 yes: CUBIC, by name
 //! ```
 //!
-//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`), SYN cookies (beside
-//! `listen.rs`). Urgent data is delivered in line.
+//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`).
+//! Urgent data is delivered in line.
 
 mod cc;
 mod config;
 mod conn;
+mod cookie;
 mod isn;
 mod layer;
 mod listen;
 mod options;
 mod ports;
 mod recv;
+mod requests;
 mod segment;
 mod send;
 mod seq;
@@ -55,7 +57,7 @@ mod timers;
 mod timewait;
 
 pub use cc::NAMES as CONGESTION;
-pub use config::{BufferSizes, Config};
+pub use config::{BufferSizes, Config, SynCookies};
 pub use layer::Tcp;
 pub use options::{Options, SackBlocks, Timestamps};
 pub use segment::{Flags, Segment, SegmentError};

@@ -107,17 +107,17 @@ impl Ports {
         self.tidy(local.port());
     }
 
-    /// Who listens for a segment to `local`; a specific address goes before all.
-    pub fn listener(&self, local: SocketAddr) -> Option<SocketId> {
+    /// Who listens for a segment to `local`; a specific address goes before all. Among several
+    /// that share the port (SO_REUSEPORT) `flow`, a hash of the segment's tuple, chooses.
+    pub fn listener(&self, local: SocketAddr, flow: u64) -> Option<SocketId> {
         let bound = &self.used.get(&local.port())?.bound;
         let listening = || bound.iter().filter(|b| b.listening);
-        listening()
-            .find(|b| b.local.ip() == local.ip())
-            .or_else(|| {
-                listening()
-                    .find(|b| b.local.ip().is_unspecified() && b.local.is_ipv4() == local.is_ipv4())
-            })
-            .map(|b| b.socket)
+        let specific = || listening().filter(|b| b.local.ip() == local.ip());
+        let any = || {
+            let same = |b: &&Bound| b.local.is_ipv4() == local.is_ipv4();
+            listening().filter(|b| b.local.ip().is_unspecified()).filter(same)
+        };
+        chosen(specific, flow).or_else(|| chosen(any, flow)).map(|b| b.socket)
     }
 
     /// An ephemeral port for a connection from `local` to `remote` such that `taken` says no.
@@ -170,6 +170,15 @@ impl Ports {
             first.saturating_add(u16::try_from((start + n) % count).unwrap_or_default())
         })
     }
+}
+
+/// The one of `group` that a flow belongs to; the same as long as the group is.
+fn chosen<'a, I: Iterator<Item = &'a Bound>>(
+    group: impl Fn() -> I,
+    flow: u64,
+) -> Option<&'a Bound> {
+    let size = group().count() as u64;
+    group().nth(usize::try_from(flow.checked_rem(size)?).unwrap_or_default())
 }
 
 /// Two reservations of one port concern the same packets.

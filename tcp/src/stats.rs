@@ -40,8 +40,6 @@ stats! {
     embryonic_rsts = "TcpExtEmbryonicRsts",
     /// Connections in TIME-WAIT that a new SYN took the place of.
     tw_recycled = "TcpExtTWRecycled",
-    /// SYNs that found the backlog full.
-    listen_overflows = "TcpExtListenOverflows",
     /// Acknowledgements without text taken in.
     pure_acks = "TcpExtTCPPureAcks",
     /// Segments with new text sent.
@@ -70,8 +68,20 @@ stats! {
     syn_challenge = "TcpExtTCPSYNChallenge",
     /// Challenges not sent because one had left a moment before.
     ack_skipped_challenge = "TcpExtTCPACKSkippedChallenge",
-    /// SYNs dropped because a backlog was full.
+    /// SYNs, and last ACKs of handshakes, that a listener dropped.
     listen_drops = "TcpExtListenDrops",
+    /// Those of them for which the accept queue was full.
+    listen_overflows = "TcpExtListenOverflows",
+    /// SYNs answered by a cookie (RFC 4987 3.6).
+    syncookies_sent = "TcpExtSyncookiesSent",
+    /// Cookies that came back.
+    syncookies_recv = "TcpExtSyncookiesRecv",
+    /// Acknowledgements that should have been cookies and were none.
+    syncookies_failed = "TcpExtSyncookiesFailed",
+    /// SYNs that found the backlog full and got a cookie.
+    req_q_full_do_cookies = "TcpExtTCPReqQFullDoCookies",
+    /// SYNs that found the backlog full and got nothing.
+    req_q_full_drop = "TcpExtTCPReqQFullDrop",
     /// Retransmission timeouts.
     timeouts = "TcpExtTCPTimeouts",
     /// Fast retransmissions.

@@ -95,7 +95,12 @@ impl Subject for Tcps {
     type L = Tcp;
 
     fn build(&self) -> Tcp {
-        Tcp::new(Config { max_connections: 6, max_pieces: 8, ..Config::new([5; 16]) })
+        Tcp::new(Config {
+            max_connections: 6,
+            max_half_open: 3,
+            max_pieces: 8,
+            ..Config::new([5; 16])
+        })
     }
 
     fn below(&self) -> BoxedStrategy<IpIn> {

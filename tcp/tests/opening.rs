@@ -270,26 +270,6 @@ fn a_flipped_bit_anywhere_is_not_answered() {
 }
 
 #[test]
-fn the_backlog_is_a_limit_and_comes_back() {
-    let mut bench = Bench::new();
-    bench.listen(TcpOptions::default());
-    let syn_from = |bench: &Bench, port: u16| {
-        let mut syn = bench.syn();
-        syn.source.set_port(port);
-        syn
-    };
-    for port in 1..=9 {
-        assert_eq!(bench.receive(syn_from(&bench, port)).len(), 1, "8, and one more as on Linux");
-    }
-    assert_eq!(bench.receive(syn_from(&bench, 10)), []);
-    assert_eq!(bench.drops(Reason::TcpBacklogFull), 1);
-    let mut reset = bench.segment(R, IRS.plus(1), Seq(0), b"");
-    reset.source.set_port(1);
-    bench.receive(reset);
-    assert_eq!(bench.receive(syn_from(&bench, 10)).len(), 1);
-}
-
-#[test]
 fn half_open_connections_end_by_themselves() {
     let mut bench = Bench::new();
     bench.listen(TcpOptions::default());

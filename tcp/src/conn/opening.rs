@@ -64,8 +64,8 @@ pub struct Opening {
     pub challenged: Option<Instant>,
     /// What is added to our timestamp clock on this connection.
     pub stamp_offset: u32,
-    /// When the first SYN left, for the first round-trip sample.
-    pub sent_at: Instant,
+    /// When the first SYN left, for the first round-trip sample; a cookie does not know it.
+    pub sent_at: Option<Instant>,
     /// The application has already closed its sending side.
     pub shutdown: bool,
     /// The application told us the last soft error to remember (RFC 9293 3.9.2.2).
@@ -124,7 +124,7 @@ impl Opening {
             retries: 0,
             challenged: None,
             stamp_offset,
-            sent_at: now,
+            sent_at: Some(now),
             shutdown: false,
             soft_error: None,
         }
@@ -168,7 +168,7 @@ impl Opening {
     }
 
     /// RFC 9293 3.7.1 MUST-16: the least of what the peer takes and the path carries.
-    fn send_mss(&self, ends: &Ends) -> u32 {
+    pub fn send_mss(&self, ends: &Ends) -> u32 {
         let default = if ends.remote.is_ipv4() { DEFAULT_MSS.0 } else { DEFAULT_MSS.1 };
         let theirs = self.peer.and_then(|peer| peer.options.mss).unwrap_or(default);
         u32::from(theirs.max(LEAST_MSS).min(self.our_mss(ends)))
@@ -259,7 +259,7 @@ impl Opening {
         let to = state::follow(self.state, state::Event::Syn);
         note_state(ends, io, self.state, to);
         self.state = to;
-        (self.retries, self.sent_at) = (0, io.now);
+        (self.retries, self.sent_at) = (0, Some(io.now));
         self.transmit(ends, io);
         Outcome::Stay
     }
@@ -363,8 +363,8 @@ impl Opening {
             None => (0, 0),
         };
         let mut rtt = RttEstimator::new(io.config, syn_was_lost);
-        if !syn_was_lost {
-            rtt.sample(io.now.since(self.sent_at), io.config);
+        if let (false, Some(sent_at)) = (syn_was_lost, self.sent_at) {
+            rtt.sample(io.now.since(sent_at), io.config);
         }
         let in_syn = segment.flags.has(Flags::SYN);
         let field = if in_syn { segment.window } else { peer.window };

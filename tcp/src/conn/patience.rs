@@ -118,7 +118,7 @@ impl Opening {
     /// When the application's own timeout ends an active opening.
     pub fn expires(&self) -> Option<Instant> {
         let timeout = self.options.user_timeout.filter(|_| self.origin == Origin::Active);
-        timeout.map(|limit| self.sent_at + limit)
+        Some(self.sent_at? + timeout?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What comes from above: the hub's commands (RFC 9293 3.10.1 to 3.10.6).
 
 use core::net::{IpAddr, SocketAddr};
+use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 use layer::boundary::{
@@ -191,10 +192,12 @@ impl Tcp {
         if let Err(error) = self.ports.listen(socket, bound.local) {
             return self.fail(socket, error);
         }
-        let pending = self.listeners.get(&socket).map_or(0, |listener| listener.pending);
-        let mut listener = Listener::new(backlog, options);
-        listener.pending = pending;
-        self.listeners.insert(socket, listener);
+        match self.listeners.entry(socket) {
+            Entry::Occupied(mut listener) => listener.get_mut().again(backlog, options),
+            Entry::Vacant(place) => {
+                place.insert(Listener::new(backlog, options));
+            }
+        }
     }
 
     /// RFC 9293 3.10.1, active: first of all, how would packets get there, and from where?
@@ -236,11 +239,11 @@ impl Tcp {
             return Err(SocketError::NoBuffers);
         }
         let mut local = SocketAddr::new(route.source, 0);
-        let (table, old) = (&self.table, &self.time_waits);
+        let (table, requests, old) = (&self.table, &self.requests, &self.time_waits);
         let taken = |port: u16| {
             let local = SocketAddr::new(route.source, port);
             let tuple = Tuple { local, remote };
-            table.find(&tuple).is_some() || old.contains(&tuple)
+            table.find(&tuple).is_some() || requests.find(&tuple).is_some() || old.contains(&tuple)
         };
         let port = match self.bound.get(&socket) {
             Some(bound) if taken(bound.local.port()) => {
@@ -267,7 +270,7 @@ impl Tcp {
         let io = &mut Io { now, out, stats, config };
         crate::conn::note_state(&ends, io, TcpState::Closed, state);
         opening.transmit(&ends, io);
-        self.insert(ends, opening);
+        self.insert(ends, Phase::Opening(Box::new(opening)));
         Ok(())
     }
 

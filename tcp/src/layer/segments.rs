@@ -2,17 +2,14 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use layer::boundary::{
-    Cast, CloseReason, Datagram, IpError, IpErrorKind, Reachability, SocketId, TcpState,
-};
+use layer::boundary::{Cast, CloseReason, Datagram, IpError, IpErrorKind, Reachability, SocketId};
 use layer::{Instant, Out, Reason};
 
 use super::Tcp;
 use crate::conn::closing::reset_for;
 use crate::conn::meter::pieces;
-use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
+use crate::conn::opening::Outcome;
 use crate::conn::output::emit;
-use crate::conn::state::{Event, follow};
 use crate::conn::{Connection, Ends, Fate, Io, Open, Phase};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
@@ -48,7 +45,10 @@ impl Tcp {
         let tuple = Tuple { local: segment.destination, remote: segment.source };
         match self.table.find(&tuple) {
             Some(key) => self.deliver(key, now, segment, out),
-            None => self.dead_or_unknown(now, &tuple, segment, mtu, out),
+            None => match self.requests.find(&tuple) {
+                Some(key) => self.request_arrives(key, now, segment, mtu, out),
+                None => self.dead_or_unknown(now, &tuple, segment, mtu, out),
+            },
         }
     }
 
@@ -93,24 +93,11 @@ impl Tcp {
         self.follow(key, now, fate, out);
     }
 
-    /// A handshake is complete.
-    pub(super) fn opened(
-        &mut self,
-        key: Key,
-        now: Instant,
-        mut open: Box<Open>,
-        out: &mut Out<'_, Self>,
-    ) {
-        let Self { table, stats, config, listeners, .. } = self;
-        let Some(connection) = table.get_mut(key) else { return };
+    /// A handshake of ours is complete.
+    pub(super) fn opened(&mut self, key: Key, mut open: Box<Open>) {
+        let Some(connection) = self.table.get_mut(key) else { return };
         open.orphan = connection.orphan;
-        stats.passive_opens += u64::from(open.listener.is_some());
-        // The listener may have gone meanwhile: then nobody will ever accept.
-        let deserted = open.listener.is_some_and(|id| !listeners.contains_key(&id));
-        let io = &mut Io { now, out, stats, config };
-        let fate = if deserted { open.abort(&connection.ends, io) } else { Fate::Stay };
         connection.phase = Phase::Open(open);
-        self.follow(key, now, fate, out);
     }
 
     /// A segment without a connection: for a listener, or for nobody (RFC 9293 3.10.7.1, .2).
@@ -123,7 +110,8 @@ impl Tcp {
         beyond: Option<Seq>,
         out: &mut Out<'_, Self>,
     ) {
-        let listener = self.ports.listener(segment.destination);
+        let tuple = Tuple { local: segment.destination, remote: segment.source };
+        let listener = self.ports.listener(tuple.local, self.requests.flow(&tuple));
         let (syn, others) = (Flags::SYN, Flags::ACK.0 | Flags::RST.0);
         if let Some(listener) = listener
             && segment.flags.has(syn)
@@ -132,6 +120,13 @@ impl Tcp {
             self.passive_open(now, listener, &segment, (mtu, beyond), out);
             return;
         }
+        let segment = match listener {
+            Some(listener) => match self.cookie_arrives(now, listener, segment, mtu, out) {
+                Some(segment) => segment,
+                None => return,
+            },
+            None => segment,
+        };
         if listener.is_some() && segment.flags.0 & (syn.0 | others) == 0 {
             // RFC 9293 3.10.7.2: neither SYN, ACK nor RST: dropped, not answered.
             out.drop(Reason::TcpBadFlags, segment);
@@ -149,72 +144,29 @@ impl Tcp {
         out.drop(Reason::TcpNoConnection, segment);
     }
 
-    /// RFC 9293 3.10.7.2: a SYN for a listener.
-    fn passive_open(
-        &mut self,
-        now: Instant,
-        id: SocketId,
-        segment: &Segment,
-        (mtu, beyond): (u32, Option<Seq>),
-        out: &mut Out<'_, Self>,
-    ) {
-        let full = self.is_full();
-        let Some(listener) = self.listeners.get_mut(&id) else { return };
-        if full || !listener.admit() {
-            self.stats.listen_drops += 1;
-            self.stats.listen_overflows += u64::from(!full);
-            let reason = if full { Reason::TcpTableFull } else { Reason::TcpBacklogFull };
-            out.drop(reason, ());
-            return;
-        }
-        let socket = SocketId(self.next_accepted);
-        self.next_accepted += 1;
-        let options = listener.options.clone();
-        let mut ends = ends_of(segment, socket);
-        (ends.ttl, ends.tos) = (options.ttl, options.tos);
-        let isn = self.isn.isn(now, ends.local, ends.remote);
-        // RFC 9293 3.6.1 MAY-2: larger than any number of the connection before. Linux's distance.
-        let isn = beyond.map_or(isn, |old| isn.max(old.plus(65_537)));
-        let numbers = (isn, self.isn.stamp_offset(ends.local, ends.remote));
-        let mut opening = Opening::new(
-            follow(TcpState::Listen, Event::Syn),
-            Origin::Passive(id),
-            numbers,
-            Some(PeerSyn::of(segment)),
-            mtu,
-            options,
-            now,
-        );
-        let Self { stats, config, .. } = self;
-        opening.transmit(&ends, &mut Io { now, out, stats, config });
-        out.ledger.count_consumed();
-        self.insert(ends, opening);
-    }
-
-    /// Puts an opening in the table and starts its timer.
-    pub(super) fn insert(&mut self, ends: Ends, opening: Opening) {
+    /// Puts a connection in the table and starts its timer.
+    pub(super) fn insert(&mut self, ends: Ends, phase: Phase) -> Key {
         self.ports.connected(ends.local.port());
-        let key = self.table.insert(Connection {
-            ends,
-            phase: Phase::Opening(Box::new(opening)),
-            orphan: false,
-            due: false,
-            hinted: None,
-        });
+        let connection = Connection { ends, phase, orphan: false, due: false, hinted: None };
+        let key = self.table.insert(connection);
         self.hint(key);
+        key
     }
 
     /// RFC 9293 3.9.2.2 MUST-54: an ICMP error finds the connection it is about.
     pub(super) fn error(&mut self, now: Instant, error: IpError, out: &mut Out<'_, Self>) {
         let quoted = quoted_ports(&error);
-        let found = quoted.and_then(|(source, destination, seq)| {
+        let found = quoted.map(|(source, destination, seq)| {
             let local = SocketAddr::new(error.source, source);
             let remote = SocketAddr::new(error.destination, destination);
-            Some((self.table.find(&Tuple { local, remote })?, seq))
+            (Tuple { local, remote }, seq)
         });
-        let Some((key, seq)) = found else {
+        let Some((tuple, seq)) = found else {
             out.drop(Reason::TcpErrorUnclaimed, error);
             return;
+        };
+        let Some(key) = self.table.find(&tuple) else {
+            return self.request_error(&tuple, seq, error, out);
         };
         if let IpErrorKind::FragmentationNeeded { mtu } = error.kind {
             return self.too_big(now, (key, seq), mtu, error, out);
@@ -261,13 +213,13 @@ fn is_possible(source: SocketAddr) -> bool {
     host && source.port() != 0
 }
 
-fn ends_of(segment: &Segment, id: SocketId) -> Ends {
+pub(super) fn ends_of(segment: &Segment, id: SocketId) -> Ends {
     Ends { id, local: segment.destination, remote: segment.source, ttl: None, tos: 0 }
 }
 
 /// RFC 9293 3.9.2.2 SHLD-26 as RFC 5461 practises it: hard errors end an opening. What we know
 /// ourselves does too, as on Linux: a neighbour that does not answer is EHOSTUNREACH.
-fn fatal_while_opening(error: &IpError) -> bool {
+pub(super) fn fatal_while_opening(error: &IpError) -> bool {
     match error.kind {
         IpErrorKind::ProtocolUnreachable
         | IpErrorKind::PortUnreachable

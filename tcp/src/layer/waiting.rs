@@ -54,7 +54,7 @@ impl Tcp {
         if !self.time_waits.contains(tuple) {
             return self.unknown(now, segment, mtu, None, out);
         }
-        let listening = self.ports.listener(segment.destination).is_some();
+        let listening = self.ports.listener(segment.destination, 0).is_some();
         let Self { time_waits, stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };
         if let Some(Reopened::Yes(segment, beyond)) =

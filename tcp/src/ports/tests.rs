@@ -53,9 +53,9 @@ fn the_specific_listener_goes_before_all() {
         ports.bind(bound(n, local, false, true)).expect("shared");
         ports.listen(SocketId(n), local).expect("shared");
     }
-    assert_eq!(ports.listener(at(A, 80)), Some(SocketId(2)));
-    assert_eq!(ports.listener(at(B, 80)), Some(SocketId(1)));
-    assert_eq!(ports.listener(at(A, 81)), None);
+    assert_eq!(ports.listener(at(A, 80), 0), Some(SocketId(2)));
+    assert_eq!(ports.listener(at(B, 80), 0), Some(SocketId(1)));
+    assert_eq!(ports.listener(at(A, 81), 0), None);
 }
 
 // test: RFC 6056 3
