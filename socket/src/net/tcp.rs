@@ -10,7 +10,7 @@ use layer::Duration;
 use super::Stack;
 use super::handle::Handle;
 use crate::Errno;
-use crate::hub::{Flags, Hub, Kind, Reuse};
+use crate::hub::{Flags, Hub, Kind, OptionValue, Reuse, SocketOption};
 
 /// Connections that may wait to be accepted; std's choice.
 const BACKLOG: u32 = 128;
@@ -69,6 +69,11 @@ impl TcpListener {
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.handle.set_nonblocking(nonblocking);
         Ok(())
+    }
+
+    /// SO_ERROR: the pending error, told once.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.handle.once(|id, hub, _| hub.take_error(id))?.map(Into::into))
     }
 
     /// Wakes whoever waits in `accept`, and ends listening.
@@ -184,6 +189,37 @@ impl TcpStream {
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.handle
             .once(|id, hub, out| hub.set_tcp_options(id, |options| options.linger = linger, out))
+    }
+
+    /// SO_LINGER.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.handle.once(|id, hub, _| Ok(hub.tcp_options(id)?.linger))
+    }
+
+    /// IP_TTL, 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.set_option(SocketOption::Ttl, i32::try_from(ttl).unwrap_or(i32::MAX))
+    }
+
+    /// IP_TTL.
+    pub fn ttl(&self) -> io::Result<u32> {
+        let value = self.option(SocketOption::Ttl)?.int()?;
+        Ok(u32::try_from(value).unwrap_or_default())
+    }
+
+    /// `setsockopt(2)`: the options that std has no method for.
+    pub fn set_option(
+        &self,
+        option: SocketOption,
+        value: impl Into<OptionValue>,
+    ) -> io::Result<()> {
+        let value = value.into();
+        self.handle.once(|id, hub, out| hub.set_option(id, option, &value, out))
+    }
+
+    /// `getsockopt(2)`; all but TCP_INFO, which TCP has to be asked for.
+    pub fn option(&self, option: SocketOption) -> io::Result<OptionValue> {
+        self.handle.once(|id, hub, out| hub.option(id, option, out))
     }
 
     /// `read` and `write` answer `WouldBlock` instead of waiting.
