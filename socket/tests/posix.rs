@@ -395,12 +395,12 @@ fn accepted_connections_start_with_the_options_of_the_listener() {
     assert_eq!(world.b().option(now, server, O::ReuseAddress), Ok(OptionValue::Int(1)));
 }
 
+/// ip(7), IP_TOS and IP_TTL: on every packet from then on, the reset included.
 // test: RFC 9293 MUST-48
 // test: RFC 9293 MUST-49
 // test: RFC 9293 SHLD-21
 // test: RFC 9293 SHLD-22
 // test: RFC 9293 SHLD-23
-/// ip(7), IP_TOS and IP_TTL: on every packet from then on, the reset included.
 #[test]
 fn tos_and_ttl_are_on_every_packet_from_then_on() {
     let mut world = World::new();
