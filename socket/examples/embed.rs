@@ -61,7 +61,7 @@ impl Pair {
                 }
             }
             let arrival = self.wire.front().map(|(at, ..)| *at);
-            let due = self.hosts.iter().filter_map(|host| host.poll_at()).chain(arrival).min();
+            let due = self.hosts.iter().filter_map(IpHost::poll_at).chain(arrival).min();
             let Some(next) = due.filter(|&next| next <= end) else {
                 self.now = end;
                 return;

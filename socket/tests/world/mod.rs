@@ -57,7 +57,7 @@ impl World {
                 }
             }
             let arrival = self.wire.front().map(|(at, ..)| *at);
-            let timers = self.hosts.iter().filter_map(|host| host.poll_at());
+            let timers = self.hosts.iter().filter_map(IpHost::poll_at);
             let next = timers.chain(arrival).min().filter(|&next| next <= end);
             let Some(next) = next else {
                 self.now = end;
