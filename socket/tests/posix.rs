@@ -37,8 +37,8 @@ fn connect_is_under_way_then_already_then_done() {
     assert_eq!(world.a().connect_socket(now, id, at(B, 80)), Err(Errno::ISCONN));
 }
 
-/// connect(2), ECONNREFUSED; poll(2): POLLOUT, POLLERR and POLLHUP wake who waits. The error is told
-/// once, and the socket may connect again (Linux; POSIX leaves its state unspecified).
+/// connect(2), ECONNREFUSED; poll(2): POLLOUT, POLLERR and POLLHUP wake who waits. The error is
+/// told once, and the socket may connect again (Linux; POSIX leaves its state unspecified).
 #[test]
 fn a_refused_connect_wakes_tells_once_and_may_be_tried_again() {
     let mut world = World::new();
@@ -295,7 +295,7 @@ fn close_resets_with_unread_data_and_with_linger_zero() {
     }
 }
 
-/// setsockopt(2), getsockopt(2): what was set is read back; tcp(7), ip(7), socket(7) say the ranges.
+/// setsockopt(2), getsockopt(2): what was set is read back; the ranges of tcp(7), ip(7), socket(7).
 #[test]
 fn options_are_read_back_and_ranges_kept() {
     let mut world = World::new();
@@ -443,7 +443,7 @@ fn tcp_info_tells_of_the_connection() {
     assert_eq!(world.a().option(now, fresh, O::Info), Err(Errno::NOTCONN));
 }
 
-/// bind(2): EADDRINUSE, EADDRNOTAVAIL, EINVAL; listen(2) EADDRINUSE. socket(7): SO_REUSEPORT shares.
+/// bind(2): EADDRINUSE, EADDRNOTAVAIL, EINVAL. socket(7): with SO_REUSEPORT it is shared.
 #[test]
 fn bind_refuses_what_is_taken_or_not_ours() {
     let mut world = World::new();
