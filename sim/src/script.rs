@@ -18,6 +18,7 @@
 //! 2^32, so every script crosses the wrap; the host's is learnt from its SYN. The window is the
 //! field on the wire. In what is expected, `*` stands for any number, a window not written is not
 //! looked at, options not written must not be there (`<*>`: any), and padding does not count.
+//! In `ts V *` of what the peer sends, `*` is the last timestamp of the host.
 //! Super-segments are cut before they are shown. Text is a pattern by position, and checked.
 //!
 //! `< too_big 1001 mtu 1400` is a router's ICMP "fragmentation needed" about the packet of the
@@ -27,11 +28,13 @@
 //! `read N` (`read 0` is the end), `read N of MAX` (asks for MAX, gets N), `read ERRNO`,
 //! `urgent N` (a write with MSG_OOB), `mark yes|no` (SIOCATMARK), `priority yes|no` (POLLPRI),
 //! `shutdown`, `close`, `abort`, `state NAME`,
+//! `counter NAME N` (of `nstat`, on the whole host),
 //! `quiet` (nothing was sent until now), `flow PORT` (segments of another port of the peer from
 //! here on), `again` (the next SYN of the host begins a new connection).
 //!
 //! **Settings**: `set mtu N`, `set nodelay`, `set quickack`, `set receive_buffer N`,
 //! `set send_buffer N`, `set tolerance S` (of times, 1 ms if not said),
+//! `set backlog N` (16 if not said), `set syncookies off|full|always`,
 //! `set iss N` (the host's first SYN has this number; the script begins when its clock says so).
 //!
 //! A script drives a whole [`socket::Host`] at its wire; ARP is answered behind the scenes.
@@ -45,6 +48,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 
 use layer::Duration;
+use tcp::SynCookies;
 
 pub use segment::{Field, SegmentText};
 
@@ -66,6 +70,8 @@ struct Settings {
     send_buffer: Option<u32>,
     tolerance: Duration,
     iss: Option<u32>,
+    backlog: u32,
+    syn_cookies: SynCookies,
 }
 
 /// One line: when, and what.
@@ -116,6 +122,7 @@ enum Call {
     Close,
     Abort,
     State(String),
+    Counter(String, u64),
     Quiet,
     Flow(u16),
     Again,

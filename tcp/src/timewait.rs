@@ -19,7 +19,7 @@ use hashbrown::HashTable;
 use layer::boundary::{ConnectionInfo, Reachability, SocketId, TcpState};
 use layer::{Instant, Reason};
 
-use crate::conn::guard::limit;
+use crate::conn::guard::{limit, may_echo};
 use crate::conn::output::emit;
 use crate::conn::{Ends, Io};
 use crate::options::Timestamps;
@@ -211,7 +211,7 @@ impl TimeWaits {
         let bare = segment.is_empty();
         // RFC 5961 5: an acknowledgement of what was never sent is answered.
         let expected = bare && segment.seq == wait.rcv_nxt && !segment.ack.after(wait.snd_nxt);
-        if !expected && (!bare || place.may_answer(io)) {
+        if !expected && (!may_echo(&segment) || place.may_answer(io)) {
             wait.acknowledge(tuple, io);
         }
         // RFC 9293 3.10.7.4: the peer did not get our last ACK; 2 MSL start again.

@@ -43,6 +43,8 @@ struct Flow {
     port: u16,
     /// The host's initial sequence number, once it has sent a SYN.
     iss: Option<u32>,
+    /// The host's last timestamp.
+    stamp: u32,
 }
 
 /// A segment of the host.
@@ -108,13 +110,14 @@ impl<'a> Player<'a> {
         let mut config = HostConfig::new([7; 16]).interface(interface);
         // Linux's, so that scripts show its window scale of 7.
         config.tcp.receive_buffer.most = 6 << 20;
+        config.tcp.syn_cookies = settings.syn_cookies;
         let mut player = Self {
             settings,
             host: Host::new(&config),
             now: start - Duration::from_secs(100),
             line_at: start,
             start,
-            flows: BTreeMap::from([(PEER_PORT, Flow { port: OUR_PORT, iss: None })]),
+            flows: BTreeMap::from([(PEER_PORT, Flow { port: OUR_PORT, ..Flow::default() })]),
             flow: PEER_PORT,
             listener: None,
             socket: None,
@@ -274,6 +277,12 @@ impl<'a> Player<'a> {
                 return Err(format!("the first SYN has the number {iss}"));
             }
         }
+        let options = TcpOption::read(tcp.options(), PEER_ISS);
+        let stamps = options.iter().find_map(|option| match option {
+            TcpOption::Timestamps(value, _) => Some(value.number()),
+            _ => None,
+        });
+        flow.stamp = stamps.unwrap_or(flow.stamp);
         let seq = tcp.sequence_number().wrapping_sub(flow.iss.unwrap_or(0));
         let text = tcp.payload();
         WRITTEN
@@ -287,18 +296,23 @@ impl<'a> Player<'a> {
             ack: tcp.ack().then_some(Field::Is(ack)),
             window: Some(Field::Is(tcp.window_size().into())),
             urgent: tcp.urgent_pointer(),
-            options: Some(TcpOption::read(tcp.options(), PEER_ISS)),
+            options: Some(options),
         };
         Ok(Sent { at: self.now, port, segment })
     }
 
     fn inject(&mut self, segment: &SegmentText) {
         self.note(&format!("< {segment}"));
-        let Flow { port, iss } = self.flows.get(&self.flow).copied().unwrap_or_default();
+        let Flow { port, iss, stamp } = self.flows.get(&self.flow).copied().unwrap_or_default();
         let iss = iss.unwrap_or(0);
         let mut options = Vec::new();
         for option in segment.options.iter().flatten() {
-            option.write(iss, &mut options);
+            match option {
+                TcpOption::Timestamps(value, Field::Any) => {
+                    TcpOption::Timestamps(*value, Field::Is(stamp)).write(iss, &mut options);
+                }
+                other => other.write(iss, &mut options),
+            }
         }
         let seq = segment.seq.number();
         let header = TcpHeader {
@@ -319,7 +333,7 @@ impl<'a> Player<'a> {
 
     /// A router on the way says that a packet of the host was too big for it (RFC 1191 4).
     fn complain(&mut self, seq: u32, mtu: u16, length: Option<u16>) {
-        let Flow { port, iss } = self.flows.get(&self.flow).copied().unwrap_or_default();
+        let Flow { port, iss, .. } = self.flows.get(&self.flow).copied().unwrap_or_default();
         let length = length.map_or(self.settings.mtu as usize, usize::from);
         self.note(&format!("< too_big {seq} mtu {mtu} length {length}"));
         let seq = iss.unwrap_or(0).wrapping_add(seq);

@@ -3,6 +3,7 @@
 use core::str::FromStr;
 
 use layer::Duration;
+use tcp::SynCookies;
 
 use super::segment::SegmentText;
 use super::{Action, Call, Line, Script, ScriptError, Settings, When};
@@ -39,6 +40,8 @@ impl Default for Settings {
             send_buffer: None,
             tolerance: Duration::from_millis(1),
             iss: None,
+            backlog: 16,
+            syn_cookies: SynCookies::WhenFull,
         }
     }
 }
@@ -51,6 +54,10 @@ impl Settings {
             ["quickack"] => self.quickack = true,
             ["receive_buffer", bytes] => self.receive_buffer = Some(number(bytes)?),
             ["send_buffer", bytes] => self.send_buffer = Some(number(bytes)?),
+            ["backlog", most] => self.backlog = number(most)?,
+            ["syncookies", "off"] => self.syn_cookies = SynCookies::Off,
+            ["syncookies", "full"] => self.syn_cookies = SynCookies::WhenFull,
+            ["syncookies", "always"] => self.syn_cookies = SynCookies::Always,
             ["iss", iss] => self.iss = Some(number(iss)?),
             ["tolerance", seconds] => self.tolerance = span(seconds)?,
             _ => return Err(format!("no such setting: {text:?}")),
@@ -121,6 +128,7 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["close"] => Call::Close,
         ["abort"] => Call::Abort,
         ["state", name] => Call::State((*name).to_owned()),
+        ["counter", name, value] => Call::Counter((*name).to_owned(), number(value)?),
         ["quiet"] => Call::Quiet,
         ["flow", port] => Call::Flow(number(port)?),
         ["again"] => Call::Again,

@@ -4,6 +4,7 @@
 use layer::Reason;
 use layer::boundary::{CloseReason, SocketError, TcpState};
 
+use crate::conn::guard::may_echo;
 use crate::conn::state::Event;
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::recv::Text;
@@ -67,12 +68,14 @@ impl Open {
         let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX) + syn;
         let starts = segment.seq.within(nxt, window);
         let ends_inside = len > 0 && segment.seq.plus(len - 1).within(nxt, window);
+        // RFC 5961 3: a reset outside the window is nothing at all.
+        let reset = segment.flags.has(Flags::RST);
         let acceptable = match (len, window) {
             // One more than the RFC: what a peer sends that has probed our closed window.
-            (0, 0) => segment.seq == nxt || segment.seq == nxt.plus(1),
+            (0, 0) => segment.seq == nxt || (!reset && segment.seq == nxt.plus(1)),
             // One more than the RFC: a bare segment just at the right edge, as Linux does. It is
             // what a peer sends that has filled our window, and its ACK counts.
-            (0, _) => starts || segment.seq == nxt.plus(window),
+            (0, _) => starts || (!reset && segment.seq == nxt.plus(window)),
             (_, 0) => false,
             (_, _) => starts || ends_inside,
         };
@@ -139,7 +142,7 @@ impl Open {
     /// Acknowledges a segment that is not taken. Bare ones could be answered by bare ones for ever,
     /// so those answers are limited.
     fn answer(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
-        if segment.is_empty() {
+        if may_echo(segment) {
             self.challenge(ends, io);
         } else {
             self.send_ack(ends, io);

@@ -4,6 +4,7 @@
 use layer::Instant;
 
 use crate::conn::{Ends, Io, Open};
+use crate::segment::{Flags, Segment};
 
 /// May a segment that should not have come be answered now? Remembers that it was.
 pub fn limit(challenged: &mut Option<Instant>, io: &Io<'_, '_>) -> bool {
@@ -12,6 +13,12 @@ pub fn limit(challenged: &mut Option<Instant>, io: &Io<'_, '_>) -> bool {
         *challenged = Some(io.now);
     }
     allowed
+}
+
+/// May its answer be answered, and so on for ever? A bare segment may be the answer to one of ours,
+/// and a SYN costs a forger nothing; text and FIN are sent for their own sake.
+pub fn may_echo(segment: &Segment) -> bool {
+    segment.flags.has(Flags::SYN) || segment.is_empty()
 }
 
 impl Open {

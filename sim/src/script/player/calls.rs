@@ -1,5 +1,7 @@
 //! The calls of a script, made on the host's sockets.
 
+use layer::Counted;
+
 use super::*;
 
 impl Player<'_> {
@@ -55,11 +57,12 @@ impl Player<'_> {
                 aborted.map_err(|errno| format!("{errno:?}"))
             }
             Call::State(expected) => self.state(expected),
+            Call::Counter(name, expected) => self.counter(name, *expected),
             Call::Quiet => Ok(()),
             Call::Flow(port) => {
                 let ours = self.flows.get(&self.flow).map_or(OUR_PORT, |flow| flow.port);
                 self.flow = *port;
-                self.flows.entry(*port).or_insert(Flow { port: ours, iss: None });
+                self.flows.entry(*port).or_insert(Flow { port: ours, ..Flow::default() });
                 Ok(())
             }
             Call::Again => {
@@ -76,7 +79,8 @@ impl Player<'_> {
 
     fn listen(&mut self, port: u16) -> Result<(), String> {
         let any = SocketAddr::from(([0, 0, 0, 0], port));
-        let listener = self.host.listen(self.now, any, 16).map_err(|errno| format!("{errno:?}"))?;
+        let listening = self.host.listen(self.now, any, self.settings.backlog);
+        let listener = listening.map_err(|errno| format!("{errno:?}"))?;
         self.configure(listener)?;
         self.listener = Some(listener);
         self.flows.entry(self.flow).or_default().port = port;
@@ -134,6 +138,20 @@ impl Player<'_> {
             (Ok(got), _) => Err(format!("{got} bytes were read")),
             (Err(errno), Err(expected)) => expect_errno(Err(errno), Some(expected)),
             (Err(errno), Ok(_)) => Err(format!("{errno:?}")),
+        }
+    }
+
+    fn counter(&self, wanted: &str, expected: u64) -> Result<(), String> {
+        let mut got = None;
+        self.host.counters(&mut |name, value| {
+            if name == wanted {
+                got = Some(value);
+            }
+        });
+        match got {
+            Some(value) if value == expected => Ok(()),
+            Some(value) => Err(format!("it is {value}")),
+            None => Err("there is no such counter".to_owned()),
         }
     }
 
