@@ -145,8 +145,14 @@ impl Segment {
 
     /// SEG.LEN: bytes of sequence space, SYN and FIN included.
     pub fn len(&self) -> u32 {
-        let text = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
-        text + u32::from(self.flags.has(Flags::SYN)) + u32::from(self.flags.has(Flags::FIN))
+        self.text_len()
+            + u32::from(self.flags.has(Flags::SYN))
+            + u32::from(self.flags.has(Flags::FIN))
+    }
+
+    /// Bytes of text.
+    pub fn text_len(&self) -> u32 {
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX)
     }
 
     /// It takes no sequence space.

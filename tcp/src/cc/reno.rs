@@ -24,7 +24,8 @@ impl Reno {
 
     /// RFC 5681 3.1 equation (4): half of what is in flight, at least two segments.
     fn half(&self, flight: u32) -> u32 {
-        (flight / 2).max(2 * self.mss)
+        // What duplicates let out beyond the window does not count (RFC 5681 3.2 step 2).
+        (flight.min(self.cwnd) / 2).max(2 * self.mss)
     }
 }
 

@@ -6,6 +6,7 @@ use layer::Note;
 use crate::cc::Acked;
 use crate::conn::{Ends, Io, Open};
 use crate::segment::Segment;
+use crate::send::frto::Frto;
 use crate::send::recovery::{Advice, Phase};
 use crate::send::scoreboard::Delivered;
 
@@ -16,6 +17,7 @@ impl Open {
         let flight = self.snd.flight();
         let limited = flight.saturating_mul(2) >= self.cc.cwnd();
         let going_back = self.snd.recovery.phase() == Phase::Loss;
+        let duplicate = !advanced && self.is_duplicate(segment);
         let mut delivered = Delivered::default();
         let mut freed = 0;
         if advanced {
@@ -29,17 +31,21 @@ impl Open {
         if advanced {
             let echoed = segment.options.timestamps.zip(self.rcv.stamps);
             let stamped = echoed.and_then(|(theirs, ours)| ours.round_trip(theirs.echo, io.now));
-            self.snd.rtt.acknowledged(delivered.rtt, stamped, io.config);
+            // RFC 6298 3: without SACK, what waited at the receiver for a resend is no sample.
+            let timed = delivered.rtt.filter(|_| self.snd.sack || !delivered.resent);
+            self.snd.rtt.acknowledged(timed, stamped, io.config);
         }
         self.snd.rack.delivered(&delivered, io.now);
         if let Some(undo) = &mut self.snd.undo {
             undo.acknowledged(delivered.bytes);
         }
-        let undone = self.try_undo(ends, io, segment, advanced, needless);
+        let undone = self.try_undo(ends, io, segment, advanced, needless)
+            || self.judge_timeout(ends, io, &delivered, advanced, duplicate);
         if self.snd.sack {
-            self.recover_with_sack(ends, io, &delivered, advanced, needless > 0);
+            self.judge_probe(io, duplicate && segment.options.sack.is_empty(), needless > 0);
+            self.recover_with_sack(ends, io, &delivered, advanced, flight);
         } else {
-            self.recover_without_sack(ends, io, segment, advanced, freed);
+            self.recover_without_sack(ends, io, advanced, duplicate, freed, flight);
         }
         // On a way that reorders, a report is as good as an acknowledgement, and what a late
         // segment acknowledges at one stroke has been counted before.
@@ -64,6 +70,9 @@ impl Open {
             // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data restarts it.
             self.timers.retransmit =
                 (self.snd.flight() > 0).then(|| io.now + self.snd.rtt.rto(io.config));
+        }
+        if delivered.bytes > 0 {
+            // Answers still come: two round trips from the last one.
             self.timers.probe = None;
             self.grow_send_buffer(io.config);
         }
@@ -111,14 +120,13 @@ impl Open {
         io: &mut Io<'_, '_>,
         delivered: &Delivered,
         advanced: bool,
-        needless: bool,
+        flight: u32,
     ) {
-        self.judge_probe(io, needless);
-        let flight = self.snd.board.pipe().saturating_add(delivered.bytes);
-        let lost = self.find_losses(ends, io, flight);
         if let Some(ended) = self.snd.recovery.reached(self.snd.una) {
             self.leave_recovery(ends, io, ended);
         }
+        let pipe = self.snd.board.pipe().saturating_add(delivered.bytes);
+        let lost = self.find_losses(ends, io, (flight, pipe));
         let (pipe, ssthresh) = (self.snd.board.pipe(), self.cc.ssthresh());
         if let Some((prr, window)) = &mut self.snd.prr {
             let safe = advanced && lost == 0;
@@ -127,7 +135,7 @@ impl Open {
     }
 
     fn leave_recovery(&mut self, ends: &Ends, io: &mut Io<'_, '_>, ended: Phase) {
-        self.snd.prr = None;
+        (self.snd.prr, self.snd.frto) = (None, Frto::Off);
         self.snd.rack.recovered();
         if ended == Phase::Recovery {
             self.cc.recovered(self.snd.board.pipe().max(self.cc.ssthresh()));
@@ -142,14 +150,15 @@ impl Open {
         &mut self,
         ends: &Ends,
         io: &mut Io<'_, '_>,
-        segment: &Segment,
         advanced: bool,
+        duplicate: bool,
         freed: u32,
+        flight: u32,
     ) {
         let (una, nxt, mss) = (self.snd.una, self.snd.nxt, self.snd.mss);
         let advice = if advanced {
             self.snd.recovery.advanced(una, freed, mss)
-        } else if self.is_duplicate(segment) {
+        } else if duplicate {
             self.snd.recovery.duplicate(una, nxt, mss)
         } else {
             Advice::Nothing
@@ -158,7 +167,7 @@ impl Open {
             Advice::Nothing => {}
             Advice::Enter => {
                 io.stats.reno_recovery += 1;
-                self.reduce(ends, io, self.snd.flight());
+                self.reduce(ends, io, flight);
                 self.lose_first();
             }
             Advice::ResendNext => self.lose_first(),

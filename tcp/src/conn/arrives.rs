@@ -57,6 +57,11 @@ impl Open {
     ) -> Step<Segment> {
         if self.is_old_duplicate(io, &segment) {
             io.stats.paws_estab += 1;
+            // RFC 2883 4: a late original behind its resend is a duplicate like any other.
+            if segment.seq.before(self.rcv.nxt) && !segment.payload.is_empty() {
+                let end = segment.seq.plus(segment.text_len());
+                self.rcv.came_twice(segment.seq, end.min(self.rcv.nxt));
+            }
             self.answer(ends, io, &segment);
             io.out.drop(Reason::TcpPaws, segment);
             return Step::Done(Fate::Stay);
@@ -127,8 +132,7 @@ impl Open {
     ) -> Step<Segment> {
         if !segment.flags.has(Flags::RST) {
             if segment.seq.before(self.rcv.nxt) && !segment.payload.is_empty() {
-                let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
-                self.rcv.came_twice(segment.seq, segment.seq.plus(len));
+                self.rcv.came_twice(segment.seq, segment.seq.plus(segment.text_len()));
                 io.stats.dsack_old_sent += u64::from(self.rcv.sack.is_some());
             }
             self.answer(ends, io, &segment);

@@ -5,15 +5,25 @@ use layer::Note;
 
 use crate::conn::{Ends, Fate, Io, Open};
 use crate::segment::Segment;
+use crate::send::Probe;
+use crate::send::frto::{Evidence, Frto, Verdict};
 use crate::send::prr::Prr;
 use crate::send::rack::Rack;
 use crate::send::recovery::Phase;
+use crate::send::scoreboard::Delivered;
 use crate::send::undo::Undo;
 
 impl Open {
     /// RFC 8985 6: looks for losses, arms the timer for what is only late so far, and
-    /// enters recovery at the first one. Returns the bytes newly lost.
-    pub fn find_losses(&mut self, ends: &Ends, io: &mut Io<'_, '_>, flight: u32) -> u32 {
+    /// enters recovery at the first one. `flight` is FlightSize (RFC 5681 2: what is reported is
+    /// still in it) and `pipe` what was in the network, both before the present acknowledgement.
+    /// Returns the bytes newly lost.
+    pub fn find_losses(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        (flight, pipe): (u32, u32),
+    ) -> u32 {
         let recovering = self.snd.recovery.phase() != Phase::Open;
         let srtt = self.snd.rtt.srtt().unwrap_or_default();
         let (board, mss) = (&mut self.snd.board, self.snd.mss);
@@ -22,7 +32,9 @@ impl Open {
         if lost > 0 && !self.only_probe_lost() && self.snd.recovery.enter(self.snd.nxt) {
             io.stats.sack_recovery += 1;
             self.reduce(ends, io, flight);
-            let prr = Prr::new(flight);
+            // RFC 8985 7.4: recovery counts the loss; the probe must not count it again.
+            (self.snd.probe, self.timers.probe) = (None, None);
+            let prr = Prr::new(pipe);
             // RFC 9937 5: the first resend is not held back.
             self.snd.prr = Some((prr, self.snd.board.pipe() + self.snd.mss));
         }
@@ -59,9 +71,18 @@ impl Open {
             }
             return false;
         }
+        if self.snd.recovery.phase() != Phase::Loss {
+            self.snd.rack.needless(self.snd.una, self.snd.nxt);
+        }
+        self.take_back(ends, io);
+        true
+    }
+
+    /// The response of RFC 4015: as if the reduction had never been.
+    fn take_back(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let Some(undo) = self.snd.undo.take() else { return };
         let (cwnd, ssthresh) = (undo.restored_cwnd(), undo.ssthresh);
-        // The response of RFC 4015, as if the reduction had never been.
-        self.snd.undo = None;
+        self.snd.frto = Frto::Off;
         self.snd.prr = None;
         self.snd.recovery.cancel();
         self.snd.board.unmark();
@@ -72,13 +93,46 @@ impl Open {
         let socket = ends.id;
         io.out.note(|| Note::TcpRecovery { socket, entered: false });
         io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
-        true
+    }
+
+    /// RFC 5682: asks whether the last timeout was for nothing. True if it was taken back.
+    pub fn judge_timeout(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        delivered: &Delivered,
+        advanced: bool,
+        duplicate: bool,
+    ) -> bool {
+        // Without SACK one number covers what was resent and what was not: then nothing is known.
+        let known = self.snd.sack || !delivered.resent;
+        let evidence = Evidence {
+            una: self.snd.una,
+            nxt: self.snd.nxt,
+            advanced,
+            duplicate: duplicate || (!advanced && delivered.bytes > 0),
+            original: delivered.original.filter(|_| known),
+        };
+        match self.snd.frto.judge(&evidence) {
+            Verdict::Open => false,
+            Verdict::Real => {
+                // Without SACK nobody counts the new data out of the network.
+                self.force_one = true;
+                false
+            }
+            Verdict::Spurious => {
+                io.stats.spurious_rtos += 1;
+                self.take_back(ends, io);
+                true
+            }
+        }
     }
 
     /// RFC 6298 5.4 to 5.6: the retransmission timer expired.
     pub fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
         io.stats.timeouts += 1;
         let fresh = self.snd.retries == 0 && self.snd.recovery.phase() != Phase::Loss;
+        let ask = self.snd.retries > 0 || self.snd.recovery.phase() == Phase::Open;
         let fate = self.unanswered(io);
         if fate != Fate::Stay {
             return fate;
@@ -86,6 +140,8 @@ impl Open {
         if self.timeout_by_size(ends, io) {
             return Fate::Stay;
         }
+        // RFC 5682 2.1 step 1 and 3.2: not amid a recovery, unless by timeouts of the same segment.
+        self.snd.frto = if ask { Frto::Resent(self.snd.nxt) } else { Frto::Off };
         if fresh {
             self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         }
@@ -103,36 +159,46 @@ impl Open {
         Fate::Stay
     }
 
-    /// RFC 8985 7: while all goes well, the tail is probed before the timer would expire.
+    /// RFC 8985 7: while all goes well, the tail is probed before the timer would expire. In
+    /// recovery too, when two round trips brought no sign of anything: that is the one rescue that
+    /// RFC 6675 4 (4) allows, for a tail behind which nothing comes that could show its loss.
     pub fn arm_probe(&mut self, io: &Io<'_, '_>) {
         let flight = self.snd.flight();
-        let quiet = self.snd.recovery.phase() == Phase::Open
-            && self.snd.board.sacked_bytes() == 0
-            && self.snd.board.lost_bytes() == 0
-            && self.snd.probe.is_none();
-        let Some(expires) = self.timers.retransmit.filter(|_| self.snd.sack && quiet && flight > 0)
+        let quiet = match self.snd.recovery.phase() {
+            Phase::Open => self.snd.board.sacked_bytes() == 0,
+            Phase::Recovery => true,
+            Phase::Loss => false,
+        };
+        let ready = quiet && self.snd.board.lost_bytes() == 0 && self.snd.probe.is_none();
+        let Some(expires) = self.timers.retransmit.filter(|_| self.snd.sack && ready && flight > 0)
         else {
             self.timers.probe = None;
             return;
         };
         let lone = flight <= self.snd.mss;
         let at = io.now + Rack::probe_timeout(self.snd.rtt.srtt(), lone);
-        if at < expires {
-            self.timers.probe.get_or_insert(at);
+        // RFC 8985 7.2: no later than the retransmission timer, in whose place it comes then; but a
+        // rescue does not put off the timeout.
+        if at < expires || self.snd.recovery.phase() == Phase::Open {
+            self.timers.probe.get_or_insert(at.min(expires));
         }
     }
 
-    /// RFC 8985 7: the probe is answered. If it was a resend and not a needless one, it filled
-    /// a hole that nobody would have noticed: that was a loss.
-    pub fn judge_probe(&mut self, io: &mut Io<'_, '_>, needless: bool) {
-        let Some((end, resend)) = self.snd.probe else { return };
+    /// RFC 8985 7.4.2: the probe is answered. If it was a resend and not a needless one, it filled
+    /// a hole that nobody would have noticed: that was a loss. The original was only late if a
+    /// second answer comes, a report of the duplicate or, without one, a bare duplicate; so what
+    /// just reaches the probe's end decides nothing yet.
+    pub fn judge_probe(&mut self, io: &mut Io<'_, '_>, duplicate: bool, needless: bool) {
+        let Some(Probe { end, resend, flight }) = self.snd.probe else { return };
         if self.snd.una.before(end) {
             return;
         }
-        self.snd.probe = None;
-        if resend && !needless {
+        if !resend || needless || duplicate {
+            self.snd.probe = None;
+        } else if self.snd.una.after(end) {
+            self.snd.probe = None;
             io.stats.loss_probe_recovery += 1;
-            self.cc.loss(self.snd.flight().max(self.snd.mss));
+            self.cc.loss(flight);
         }
     }
 }

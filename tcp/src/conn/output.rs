@@ -11,8 +11,9 @@ use crate::conn::{Ends, Fate, Io, Open};
 use crate::options::{Options, SackBlocks};
 use crate::recv::ack::{AckPolicy, Due};
 use crate::segment::{Flags, Segment};
-use crate::send::Fin;
+use crate::send::frto::Frto;
 use crate::send::recovery::Phase;
+use crate::send::{Fin, Probe};
 use crate::seq::Seq;
 use crate::timers::fired;
 use layer::boundary::SocketError;
@@ -132,6 +133,13 @@ impl Open {
     /// but for the very first segment, within the peer's (RFC 9293 3.8.6 SHLD-16). False if the
     /// outlet is full.
     fn resend(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        if self.snd.frto.asks() {
+            // RFC 5682 2.1 step 2.b: first new data, if there is any that may be sent.
+            if self.snd.frto.has_asked(self.snd.nxt) || self.next_new().is_some() {
+                return true;
+            }
+            self.snd.frto = Frto::Off;
+        }
         while let Some(range) = self.snd.board.first_lost() {
             // A lost piece is resent at the granularity of segments, never as a super-segment.
             let len = range.end.since(range.start).min(self.snd.mss);
@@ -139,7 +147,9 @@ impl Open {
             if past_edge && range.start != self.snd.una {
                 break;
             }
-            if !self.force_one && self.snd.board.pipe() + len > self.window_now() {
+            let pipe = self.snd.board.pipe();
+            // When nothing is under way, nothing would ever come that opens the window.
+            if !self.force_one && pipe > 0 && pipe + len > self.window_now() {
                 break;
             }
             if io.out.down.room() == 0 {
@@ -155,6 +165,7 @@ impl Open {
                 self.timers.retransmit = Some(rto);
             }
             self.timers.retransmit.get_or_insert(rto);
+            self.timers.probe = None;
         }
         true
     }
@@ -211,7 +222,7 @@ impl Open {
     /// Sends what was never sent, as far as windows, silly-window avoidance and Nagle allow.
     /// False if the outlet is full.
     fn send_new(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
-        if self.snd.board.lost_bytes() > 0 {
+        if self.snd.board.lost_bytes() > 0 && !self.snd.frto.asks() {
             return true;
         }
         self.forget_idle_window(io);
@@ -355,14 +366,15 @@ impl Open {
         if fired(&mut self.timers.persist, io.now) {
             return self.probe(ends, io);
         }
-        if fired(&mut self.timers.retransmit, io.now) && self.snd.flight() > 0 {
-            return self.retransmission_timeout(ends, io);
-        }
         if fired(&mut self.timers.reorder, io.now) {
-            self.find_losses(ends, io, self.snd.board.pipe());
+            self.find_losses(ends, io, (self.snd.flight(), self.snd.board.pipe()));
         }
+        // Before the retransmission timer, which the probe starts again.
         if fired(&mut self.timers.probe, io.now) && self.snd.flight() > 0 {
             self.probe_tail(ends, io);
+        }
+        if fired(&mut self.timers.retransmit, io.now) && self.snd.flight() > 0 {
+            return self.retransmission_timeout(ends, io);
         }
         if fired(&mut self.timers.keepalive, io.now) {
             return self.keep_alive(ends, io);
@@ -385,9 +397,12 @@ impl Open {
             let len = last.end.since(last.start).min(self.snd.mss);
             self.resend_at(ends, io, last.end.minus(len), len, false);
         }
-        self.snd.probe = Some((self.snd.nxt, new == 0));
+        let (end, flight) = (self.snd.nxt, self.snd.flight());
+        self.snd.probe = Some(Probe { end, resend: new == 0, flight });
         // RFC 8985 7: the retransmission timer starts again from the probe.
-        self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
+        if self.snd.recovery.phase() == Phase::Open {
+            self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
+        }
     }
 
     /// The persist timer expired: one octet past the window, or what silly-window avoidance held.

@@ -4,6 +4,7 @@
 
 pub mod buffer;
 pub mod delivery;
+pub mod frto;
 pub mod mtu;
 pub mod persist;
 pub mod prr;
@@ -17,6 +18,7 @@ pub mod urgent;
 pub mod window;
 
 use buffer::SendBuffer;
+use frto::Frto;
 use mtu::PathMtu;
 use persist::Persist;
 use prr::Prr;
@@ -41,6 +43,17 @@ pub enum Fin {
     Queued,
     /// It has this number.
     Sent(Seq),
+}
+
+/// A tail loss probe that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// TLP.end_seq: SND.NXT when it left.
+    pub end: Seq,
+    /// TLP.is_retrans: it sent something again.
+    pub resend: bool,
+    /// Bytes outstanding when it left.
+    pub flight: u32,
 }
 
 /// SND.* of RFC 9293 3.3.1, and the machinery behind it.
@@ -76,8 +89,10 @@ pub struct Sender {
     pub prr: Option<(Prr, u32)>,
     /// How to take back the last reduction.
     pub undo: Option<Undo>,
-    /// A tail loss probe is out: its end, and whether it was a resend (RFC 8985 7.3).
-    pub probe: Option<(Seq, bool)>,
+    /// Whether the last timeout was for nothing.
+    pub frto: Frto,
+    /// A tail loss probe is out (RFC 8985 7.3).
+    pub probe: Option<Probe>,
     /// Window probes.
     pub persist: Persist,
     /// Timeouts since the peer last acknowledged something.
@@ -110,6 +125,7 @@ impl Sender {
             sack: false,
             prr: None,
             undo: None,
+            frto: Frto::Off,
             probe: None,
             persist: Persist::default(),
             retries: 0,

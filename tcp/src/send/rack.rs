@@ -87,6 +87,12 @@ impl Rack {
         }
     }
 
+    /// What was resent had been on its way: reordering, and too much of it for the window.
+    pub fn needless(&mut self, una: Seq, nxt: Seq) {
+        self.reordering_seen = true;
+        self.dsack(una, nxt);
+    }
+
     /// A recovery has ended without further D-SACK.
     pub fn recovered(&mut self) {
         self.persist = self.persist.saturating_sub(1);

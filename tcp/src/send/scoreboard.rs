@@ -60,6 +60,8 @@ pub struct Delivered {
     pub resent: bool,
     /// A range that was never resent came below one that had been delivered: reordering.
     pub reordered: bool,
+    /// The lowest end of a range that was never resent (for RFC 5682).
+    pub original: Option<Seq>,
 }
 
 impl Delivered {
@@ -71,6 +73,7 @@ impl Delivered {
             self.latest = Some(*range);
         }
         if !range.resent {
+            self.original = Some(self.original.map_or(range.end, |known| known.min(range.end)));
             let rtt = now.since(range.sent_at);
             self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
         }
@@ -179,13 +182,19 @@ impl Scoreboard {
         self.mark_lost(|range| range.start.before(end));
     }
 
-    /// A timeout: all that was not reported is lost, and reports are forgotten, because a peer may
-    /// take them back (RFC 2018 8).
+    /// A timeout: all that was not reported is lost. A peer may take back what it reported (RFC
+    /// 2018 8): one that has done so is known by a report that begins at SND.UNA, and then none of
+    /// them counts any more (RFC 6675 5.1 and its erratum 1610, as Linux).
     pub fn timeout(&mut self) {
-        for range in &mut self.ranges {
-            (range.sacked, range.lost) = (false, true);
+        let reneged = self.ranges.front().is_some_and(|first| first.sacked);
+        if reneged {
+            self.sacked = 0;
         }
-        (self.sacked, self.lost) = (0, self.total);
+        for range in &mut self.ranges {
+            range.sacked &= !reneged;
+            range.lost = !range.sacked;
+        }
+        self.lost = self.total - self.sacked;
     }
 
     /// What was marked is not lost after all.
