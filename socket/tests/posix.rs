@@ -313,6 +313,8 @@ fn options_are_read_back_and_ranges_kept() {
         (O::QuickAck, 1, 1),
         (O::MaxSegment, 1000, 1000),
         (O::UserTimeout, 30_000, 30_000),
+        (O::NotSentLowWater, 16_384, 16_384),
+        (O::NotSentLowWater, -1, 0),
         (O::Ttl, 5, 5),
         (O::Ttl, -1, 64),
         (O::Tos, 0xb8 | 0x3, 0xb8),
@@ -368,6 +370,7 @@ fn linux_numbers_name_the_options() {
         (6, 1, O::NoDelay),
         (6, 11, O::Info),
         (6, 18, O::UserTimeout),
+        (6, 25, O::NotSentLowWater),
     ] {
         assert_eq!(O::from_linux(level, name), Some(option));
         assert_eq!(option.linux(), Some((level, name)));

@@ -80,6 +80,8 @@ pub enum SocketOption {
     Congestion,
     /// TCP_USER_TIMEOUT, ms; 0 for the default.
     UserTimeout,
+    /// TCP_NOTSENT_LOWAT, bytes; 0 or less for none.
+    NotSentLowWater,
 }
 
 /// The value of an option.
@@ -166,6 +168,7 @@ impl Hub {
             | O::KeepCount
             | O::QuickAck
             | O::Congestion
+            | O::NotSentLowWater
             | O::UserTimeout => match self.get(id)?.protocol {
                 Protocol::Tcp(_) => self.set_tcp_option(id, option, value, out),
                 Protocol::Udp(_) => self.set_udp_option(id, option, value, out),
@@ -225,6 +228,9 @@ impl Hub {
             O::UserTimeout => {
                 let millis = u64::try_from(number).map_err(|_| Errno::INVAL)?;
                 options.user_timeout = on.then(|| Duration::from_millis(millis));
+            }
+            O::NotSentLowWater => {
+                options.notsent_lowat = u32::try_from(number).ok().filter(|_| on);
             }
             O::Ttl => options.ttl = ttl(number)?,
             // RFC 9293 3.9.1.9 MUST-48, SHLD-21: the program sets it, also in a connection.
@@ -288,6 +294,7 @@ impl Hub {
             | O::Info
             | O::QuickAck
             | O::Congestion
+            | O::NotSentLowWater
             | O::UserTimeout => return Err(Errno::NOPROTOOPT),
         }
         self.set_udp_options(id, |old| *old = options, out)

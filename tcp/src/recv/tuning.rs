@@ -42,6 +42,11 @@ impl Tuning {
         (self.rtt_us > 0).then(|| Duration::from_micros(u64::from(self.rtt_us)))
     }
 
+    /// The most that the application took in a round trip, bytes; 0 before that is known.
+    pub fn space(&self) -> u32 {
+        self.most
+    }
+
     /// A full-sized segment came that echoes `echo`, a timestamp of ours this old.
     pub fn echoed(&mut self, echo: u32, age: Duration) {
         // One sample a timestamp: the later segments of a flight have waited for the earlier ones.

@@ -131,6 +131,12 @@ impl PathMtu {
         self.hole.as_ref().map_or(full, |hole| hole.size.min(full))
     }
 
+    /// The largest packet that the path carries, bytes, if it has shown to be narrower than what
+    /// both ends can do.
+    pub fn narrowed(&self) -> Option<u32> {
+        (self.size() < self.most).then(|| self.size() + self.overhead)
+    }
+
     /// What would be sent if there were no black hole.
     fn full(&self) -> u32 {
         self.most.min(self.path)

@@ -50,6 +50,7 @@ const NUMBERS: &[(i32, i32, SocketOption)] = &[
     (IPPROTO_TCP, 12, SocketOption::QuickAck),
     (IPPROTO_TCP, 13, SocketOption::Congestion),
     (IPPROTO_TCP, 18, SocketOption::UserTimeout),
+    (IPPROTO_TCP, 25, SocketOption::NotSentLowWater),
 ];
 
 impl SocketOption {

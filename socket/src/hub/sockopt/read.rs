@@ -65,6 +65,7 @@ impl Hub {
             | O::Info
             | O::QuickAck
             | O::Congestion
+            | O::NotSentLowWater
             | O::UserTimeout => {
                 if is_tcp {
                     self.tcp_option(id, option)
@@ -103,6 +104,7 @@ impl Hub {
                 let default = config.congestion.first().copied().unwrap_or_default();
                 OptionValue::Name(options.congestion.unwrap_or(default).to_owned())
             }
+            O::NotSentLowWater => number(u64::from(options.notsent_lowat.unwrap_or(0))),
             O::UserTimeout => {
                 let limit = options.user_timeout.unwrap_or_default();
                 number(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
@@ -155,6 +157,7 @@ impl Hub {
             | O::Info
             | O::QuickAck
             | O::Congestion
+            | O::NotSentLowWater
             | O::UserTimeout => return Err(Errno::NOPROTOOPT),
         })
     }
