@@ -27,13 +27,16 @@
 //! **Calls**: `listen PORT`, `connect PORT`, `connected [ERRNO]`, `accept`, `write N [ERRNO]`,
 //! `read N` (`read 0` is the end), `read N of MAX` (asks for MAX, gets N), `read ERRNO`,
 //! `urgent N` (a write with MSG_OOB), `mark yes|no` (SIOCATMARK), `priority yes|no` (POLLPRI),
-//! `shutdown`, `close`, `abort`, `state NAME`,
-//! `counter NAME N` (of `nstat`, on the whole host),
-//! `quiet` (nothing was sent until now), `flow PORT` (segments of another port of the peer from
-//! here on), `again` (the next SYN of the host begins a new connection).
+//! `shutdown`, `close`, `abort`, `state NAME`, `counter NAME N` (of `nstat`, on the whole host),
+//! `icmp KIND N` (the peer reports trouble with the host's segment at N),
+//! `error [ERRNO]` (SO_ERROR), `quiet` (nothing was sent until now),
+//! `flow PORT` (segments of another port of the peer from here on),
+//! `again` (the next SYN of the host begins a new connection).
 //!
 //! **Settings**: `set mtu N`, `set nodelay`, `set quickack`, `set receive_buffer N`,
-//! `set send_buffer N`, `set tolerance S` (of times, 1 ms if not said),
+//! `set send_buffer N`, `set keepalive IDLE INTERVAL PROBES`, `set user_timeout S`,
+//! `set linger S`, `set receive_errors` (IP_RECVERR),
+//! `set tolerance S` (of times, 1 ms if not said),
 //! `set backlog N` (16 if not said), `set syncookies off|full|always`,
 //! `set iss N` (the host's first SYN has this number; the script begins when its clock says so).
 //!
@@ -68,6 +71,10 @@ struct Settings {
     quickack: bool,
     receive_buffer: Option<u32>,
     send_buffer: Option<u32>,
+    keepalive: Option<(Duration, Duration, u8)>,
+    user_timeout: Option<Duration>,
+    linger: Option<Duration>,
+    receive_errors: bool,
     tolerance: Duration,
     iss: Option<u32>,
     backlog: u32,
@@ -123,6 +130,8 @@ enum Call {
     Abort,
     State(String),
     Counter(String, u64),
+    Icmp((u8, u8), u32),
+    Error(Option<String>),
     Quiet,
     Flow(u16),
     Again,

@@ -81,6 +81,11 @@ errnos! {
 }
 
 impl Errno {
+    /// What getsockopt(SO_ERROR) answers, as an error.
+    pub const fn from_raw(number: i32) -> Self {
+        Self(number)
+    }
+
     /// The number.
     pub const fn raw(self) -> i32 {
         self.0

@@ -34,7 +34,7 @@ mod tcp;
 mod udp;
 mod urgent;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use layer::boundary::{SocketId, TcpCommand, TcpEvent, UdpCommand, UdpEvent};
 use layer::{Accounted, Counted, Either, Instant, InterfaceId, Layer, Out};
@@ -108,6 +108,8 @@ pub struct Hub {
     changed: VecDeque<SocketId>,
     /// Answers that found no room.
     answers: VecDeque<Ready>,
+    /// Connections whose sockets are closed and linger (SO_LINGER with a time).
+    lingering: HashSet<SocketId, FxBuildHasher>,
     /// Chunks and datagrams in the inboxes of all sockets, and their bytes.
     inbox: Inbox,
 }
@@ -215,6 +217,7 @@ impl Hub {
             starved: VecDeque::new(),
             changed: VecDeque::new(),
             answers: VecDeque::new(),
+            lingering: HashSet::default(),
             inbox: Inbox::default(),
         }
     }
@@ -245,8 +248,11 @@ impl Hub {
     }
 
     /// The outcome of the last bind or connect that answered `EINPROGRESS`: still `EINPROGRESS`,
-    /// its error (once), or that all is well.
+    /// its error (once), or that all is well. Of a close that lingers: `EINPROGRESS`, then `EBADF`.
     pub fn completed(&mut self, id: SocketId) -> Result<(), Errno> {
+        if self.lingering.contains(&id) {
+            return Err(Errno::INPROGRESS);
+        }
         let socket = self.sockets.get_mut(&id).ok_or(Errno::BADF)?;
         let under_way = match &socket.protocol {
             Protocol::Tcp(tcp) => tcp.under_way(),
@@ -317,6 +323,15 @@ impl Hub {
         }
     }
 
+    /// Tells what must not be lost, now or when there is room.
+    fn say(&mut self, answer: Ready, out: &mut Out<'_, Self>) {
+        if self.answers.is_empty() && out.up.room() > 0 {
+            out.up.push(answer);
+        } else {
+            self.answers.push_back(answer);
+        }
+    }
+
     fn flush_down(&mut self, out: &mut Out<'_, Self>) {
         while out.down.room() > 0
             && let Some(command) = self.owed.pop_front()
@@ -375,12 +390,7 @@ impl Layer for Hub {
     fn send(&mut self, _now: Instant, item: Call, out: &mut Out<'_, Self>) {
         let Call { ticket, request } = item;
         let result = self.call(request, out);
-        let answer = Ready::Answer { ticket, result };
-        if self.answers.is_empty() && out.up.room() > 0 {
-            out.up.push(answer);
-        } else {
-            self.answers.push_back(answer);
-        }
+        self.say(Ready::Answer { ticket, result }, out);
     }
 
     fn poll(&mut self, _now: Instant, out: &mut Out<'_, Self>) {

@@ -6,6 +6,7 @@
 //! batch of segments is answered by one burst of output.
 
 mod commands;
+mod lingering;
 mod listening;
 mod paths;
 mod segments;
@@ -156,7 +157,10 @@ impl Tcp {
         };
         match outcome {
             Served::Opening(outcome) => self.follow_opening(key, now, outcome, out),
-            Served::Open(fate) => self.follow(key, now, fate, out),
+            Served::Open(fate) => {
+                self.follow(key, now, fate, out);
+                self.linger(key, out);
+            }
             Served::Told(id) => {
                 // The hub has forgotten the id by now, so nobody else gives the address back.
                 self.unbind(id);
@@ -210,8 +214,9 @@ impl Tcp {
         let io = &mut Io { now, out, stats, config };
         let from = state_of(&connection.phase);
         note_state(&connection.ends, io, from, TcpState::Closed);
-        let nothing =
-            Phase::Over(Box::new(Over { ready: VecDeque::new(), finished: false, reason }));
+        let lingers = connection.phase.lingers();
+        let over = Over { ready: VecDeque::new(), finished: false, reason, lingers };
+        let nothing = Phase::Over(Box::new(over));
         let (told, listener, rest) = match core::mem::replace(&mut connection.phase, nothing) {
             Phase::Opening(_) => (true, None, None),
             Phase::Open(open) => {

@@ -21,6 +21,8 @@ pub struct Timers {
     pub user_timeout: Option<Instant>,
     /// Ask an idle peer whether it is still there (RFC 9293 3.8.4).
     pub keepalive: Option<Instant>,
+    /// Who closed the socket waits no longer for what was written (SO_LINGER).
+    pub linger: Option<Instant>,
     /// A closed socket waited long enough in FIN-WAIT-2.
     pub fin_wait_2: Option<Instant>,
 }
@@ -36,10 +38,11 @@ impl Timers {
             delayed_ack,
             user_timeout,
             keepalive,
+            linger,
             fin_wait_2,
         } = *self;
         let (data, ack) = ([retransmit, persist, reorder, probe], delayed_ack);
-        let life = [user_timeout, keepalive, fin_wait_2];
+        let life = [user_timeout, keepalive, linger, fin_wait_2];
         data.into_iter().chain(life).fold(ack, earliest)
     }
 }

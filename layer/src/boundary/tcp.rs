@@ -174,7 +174,8 @@ pub enum TcpEvent {
         /// What.
         error: SocketError,
     },
-    /// The connection is over; the last event of this id. After `Close` or `Abort` it is not sent.
+    /// The connection is over; the last event of this id. After `Abort` it is not sent, after
+    /// `Close` only if SO_LINGER has a time.
     Closed {
         /// The connection.
         socket: SocketId,
@@ -241,7 +242,8 @@ pub struct TcpOptions {
     pub keepalive_probes: u8,
     /// TCP_USER_TIMEOUT; `None` is the default (R2).
     pub user_timeout: Option<Duration>,
-    /// SO_LINGER; `Some(0)` makes close an abort.
+    /// SO_LINGER; `Some(0)` makes close an abort. With a time, `Close` is answered by
+    /// [`TcpEvent::Closed`] when everything was acknowledged, or reset after that time.
     pub linger: Option<Duration>,
     /// TCP_MAXSEG: upper bound of the MSS, bytes.
     pub max_segment: Option<u16>,

@@ -38,6 +38,10 @@ impl Default for Settings {
             quickack: false,
             receive_buffer: None,
             send_buffer: None,
+            keepalive: None,
+            user_timeout: None,
+            linger: None,
+            receive_errors: false,
             tolerance: Duration::from_millis(1),
             iss: None,
             backlog: 16,
@@ -59,6 +63,12 @@ impl Settings {
             ["syncookies", "full"] => self.syn_cookies = SynCookies::WhenFull,
             ["syncookies", "always"] => self.syn_cookies = SynCookies::Always,
             ["iss", iss] => self.iss = Some(number(iss)?),
+            ["keepalive", idle, interval, probes] => {
+                self.keepalive = Some((span(idle)?, span(interval)?, number(probes)?));
+            }
+            ["user_timeout", seconds] => self.user_timeout = Some(span(seconds)?),
+            ["linger", seconds] => self.linger = Some(span(seconds)?),
+            ["receive_errors"] => self.receive_errors = true,
             ["tolerance", seconds] => self.tolerance = span(seconds)?,
             _ => return Err(format!("no such setting: {text:?}")),
         }
@@ -129,10 +139,25 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["abort"] => Call::Abort,
         ["state", name] => Call::State((*name).to_owned()),
         ["counter", name, value] => Call::Counter((*name).to_owned(), number(value)?),
+        ["icmp", kind, at] => Call::Icmp(icmp(kind)?, number(at)?),
+        ["error"] => Call::Error(None),
+        ["error", word] => Call::Error(Some(errno(word)?)),
         ["quiet"] => Call::Quiet,
         ["flow", port] => Call::Flow(number(port)?),
         ["again"] => Call::Again,
         _ => return Err(format!("no such call: {text:?}")),
+    })
+}
+
+/// Type and code of an ICMP error, by its name in RFC 792.
+fn icmp(name: &str) -> Result<(u8, u8), String> {
+    Ok(match name {
+        "net-unreachable" => (3, 0),
+        "host-unreachable" => (3, 1),
+        "protocol-unreachable" => (3, 2),
+        "port-unreachable" => (3, 3),
+        "time-exceeded" => (11, 0),
+        _ => return Err(format!("no such ICMP error: {name:?}")),
     })
 }
 

@@ -6,7 +6,7 @@ use layer::boundary::{SocketId, TcpCommand};
 use layer::{Duration, Either, Out};
 
 use super::tcp::Phase;
-use super::{Hub, Protocol};
+use super::{Hub, Protocol, Readiness, Ready};
 use crate::Errno;
 
 /// How a socket ends.
@@ -59,7 +59,9 @@ impl Hub {
     }
 
     /// `close(2)`: the id is forgotten. TCP sends what is queued and FIN, or RST if there is unread
-    /// data or SO_LINGER is 0.
+    /// data or SO_LINGER is 0. With SO_LINGER of some time `EINPROGRESS`: [`Hub::completed`]
+    /// answers the same until everything was acknowledged or, after that time, reset; then
+    /// `EBADF`, and [`Ready::Changed`] is told.
     pub fn close(&mut self, id: SocketId, out: &mut Out<'_, Self>) -> Result<(), Errno> {
         self.end(id, Ending::Close, out)
     }
@@ -75,7 +77,15 @@ impl Hub {
             Protocol::Udp(_) => self.close_udp(id, out),
         }
         self.sockets.remove(&id);
-        Ok(())
+        if self.lingering.contains(&id) { Err(Errno::INPROGRESS) } else { Ok(()) }
+    }
+
+    /// TCP has ended a connection. If somebody waits for that in `close`, the wait is over.
+    pub(super) fn lingered(&mut self, id: SocketId, out: &mut Out<'_, Self>) {
+        if self.lingering.remove(&id) {
+            let readiness = Readiness { hangup: true, ..Readiness::default() };
+            self.say(Ready::Changed { socket: id, readiness }, out);
+        }
     }
 
     /// Takes a socket back to `Fresh` and tells TCP.
@@ -85,6 +95,7 @@ impl Hub {
         let Ok(tcp) = self.tcp(id) else { return };
         let linger_not = tcp.options.linger == Some(Duration::ZERO);
         let ending = if linger_not { Ending::Abort } else { ending };
+        let lingers = tcp.options.linger.is_some() && matches!(ending, Ending::Close);
         match core::mem::take(&mut tcp.phase) {
             Phase::Fresh => return,
             Phase::Binding { .. } | Phase::Bound | Phase::Connecting => {}
@@ -100,6 +111,9 @@ impl Hub {
                 self.taken(items, bytes, out);
                 if gone {
                     return;
+                }
+                if lingers {
+                    self.lingering.insert(id);
                 }
             }
         }

@@ -21,7 +21,7 @@ use layer::boundary::{
 use layer::{Either, Out};
 
 use super::stream::Stream;
-use super::{Hub, Protocol, Readiness, Socket};
+use super::{Hub, Protocol, Readiness, Socket, SoftErrors};
 use crate::Errno;
 
 /// A TCP socket.
@@ -265,6 +265,9 @@ impl Hub {
             self.incoming(listener, socket, local, remote, out);
             return out.consume(());
         }
+        if let TcpEvent::Closed { .. } = event {
+            self.lingered(id, out);
+        }
         let Some(socket) = self.sockets.get_mut(&id) else { return out.consume(event) };
         let Protocol::Tcp(tcp) = &mut socket.protocol else { return out.consume(event) };
         match event {
@@ -363,7 +366,10 @@ impl Hub {
         out: &mut Out<'_, Self>,
     ) {
         let full = self.sockets.len() >= self.config.max_sockets;
-        let reuse = self.get(listener).map(|socket| socket.reuse).unwrap_or_default();
+        let (reuse, wanted) = match self.get(listener) {
+            Ok(socket) => (socket.reuse, socket.soft_errors.wanted),
+            Err(_) => Default::default(),
+        };
         let options = match self.tcp(listener) {
             Ok(TcpSocket { phase: Phase::Listening { queue }, options, .. }) if !full => {
                 queue.push_back(id);
@@ -378,7 +384,9 @@ impl Hub {
         };
         let phase = Phase::Open(Stream::new(remote));
         let tcp = TcpSocket { phase, local: Some(local), options, ..TcpSocket::default() };
-        self.sockets.insert(id, Socket { reuse, ..Socket::new(Protocol::Tcp(tcp)) });
+        let soft_errors = SoftErrors { wanted, last: None };
+        let socket = Socket { reuse, soft_errors, ..Socket::new(Protocol::Tcp(tcp)) };
+        self.sockets.insert(id, socket);
         self.touch(listener, out);
     }
 }

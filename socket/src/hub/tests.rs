@@ -539,3 +539,21 @@ fn calls_as_values_are_answered_with_their_ticket_in_order() {
         bench.poll();
     }
 }
+
+#[test]
+fn a_close_that_lingers_is_over_when_tcp_says_so() {
+    let mut bench = Bench::new();
+    let id = bench.connection(1000);
+    let linger = |options: &mut TcpOptions| options.linger = Some(layer::Duration::from_secs(5));
+    hub!(bench.set_tcp_options(id, linger)).unwrap();
+    bench.forget();
+    assert_eq!(hub!(bench.close(id)), Err(Errno::INPROGRESS));
+    assert_eq!(bench.for_tcp(), Some(TcpCommand::Close { socket: id }));
+    // The id is good for one question only.
+    assert_eq!(hub!(bench.send(id, b"x")), Err(Errno::BADF));
+    assert_eq!(bench.hub.completed(id), Err(Errno::INPROGRESS));
+    bench.tcp(TcpEvent::Closed { socket: id, reason: CloseReason::Finished });
+    assert!(bench.changed().is_some_and(|(socket, now)| socket == id && now.hangup));
+    assert_eq!(bench.hub.completed(id), Err(Errno::BADF));
+    assert_eq!(bench.hub.sockets(), 0);
+}

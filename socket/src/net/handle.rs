@@ -144,8 +144,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        // With SO_LINGER of some time this waits, at most so long; else it is done at once.
+        // Fails when the wait is over, or if the stack has ended: then there is nothing to close.
+        let _ = self.complete(None, |id, hub, out| hub.close(id, out));
         self.stack.wakers.forget(self.id);
-        // Fails only if the stack has ended, and then there is nothing to close.
-        let _ = self.once(|id, hub, out| hub.close(id, out));
     }
 }

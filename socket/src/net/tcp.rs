@@ -185,7 +185,8 @@ impl TcpStream {
         self.handle.once(|id, hub, _| Ok(hub.tcp_options(id)?.nodelay))
     }
 
-    /// SO_LINGER; zero makes closing a reset.
+    /// SO_LINGER; zero makes closing a reset. Otherwise dropping the last handle waits until all
+    /// that was written is acknowledged, at most so long, and then resets the connection.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.handle
             .once(|id, hub, out| hub.set_tcp_options(id, |options| options.linger = linger, out))

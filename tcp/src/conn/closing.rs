@@ -32,6 +32,7 @@ impl Open {
             return self.abort(ends, io);
         }
         self.shutdown(ends, io);
+        self.arm_linger(io);
         self.arm_fin_wait_2(io);
         Fate::Stay
     }

@@ -100,6 +100,8 @@ pub struct Over {
     pub finished: bool,
     /// How it ended.
     pub reason: CloseReason,
+    /// SO_LINGER is set to a time: who closes it waits to be told.
+    pub lingers: bool,
 }
 
 /// What the hub is to be told about an open connection, one flag or sum each.

@@ -356,6 +356,9 @@ impl Open {
         if fired(&mut self.timers.fin_wait_2, io.now) {
             return Fate::failed(SocketError::TimedOut);
         }
+        if fired(&mut self.timers.linger, io.now) {
+            return self.abort(ends, io);
+        }
         if fired(&mut self.timers.user_timeout, io.now) {
             return self.give_up(io);
         }

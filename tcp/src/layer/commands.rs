@@ -300,7 +300,8 @@ impl Tcp {
         let Some(connection) = table.get_mut(key) else { return };
         let io = &mut Io { now, out, stats, config };
         let id = connection.ends.id;
-        connection.orphan |= how != Finish::Shutdown;
+        let lingers = how == Finish::Close && connection.phase.lingers();
+        connection.orphan |= how != Finish::Shutdown && !lingers;
         let fate = match &mut connection.phase {
             Phase::Open(open) => match how {
                 Finish::Shutdown => {
@@ -319,9 +320,13 @@ impl Tcp {
                 Finish::Close | Finish::Abort => Fate::failed(SocketError::ConnectionAborted),
             },
             Phase::Over(_) if how == Finish::Shutdown => Fate::Stay,
+            Phase::Over(over) if lingers => {
+                over.ready.clear();
+                Fate::Stay
+            }
             Phase::Over(over) => Fate::Gone(over.reason),
         };
-        if how != Finish::Shutdown {
+        if how != Finish::Shutdown && !lingers {
             self.table.forget_id(id);
         }
         self.follow(key, now, fate, out);

@@ -1,6 +1,7 @@
 //! The calls of a script, made on the host's sockets.
 
 use layer::Counted;
+use socket::{OptionValue, SocketOption};
 
 use super::*;
 
@@ -45,11 +46,7 @@ impl Player<'_> {
                 let shut = self.host.shutdown(now, socket, Shutdown::Write);
                 shut.map_err(|errno| format!("{errno:?}"))
             }
-            Call::Close => {
-                let socket = self.socket.take().or_else(|| self.listener.take());
-                let closed = self.host.close(now, socket.ok_or("nothing to close")?);
-                closed.map_err(|errno| format!("{errno:?}"))
-            }
+            Call::Close => self.close(),
             Call::Abort => {
                 let socket = self.current()?;
                 self.socket = None;
@@ -58,6 +55,11 @@ impl Player<'_> {
             }
             Call::State(expected) => self.state(expected),
             Call::Counter(name, expected) => self.counter(name, *expected),
+            Call::Icmp(kind, at) => {
+                self.icmp(*kind, *at);
+                Ok(())
+            }
+            Call::Error(expected) => self.error(expected.as_deref()),
             Call::Quiet => Ok(()),
             Call::Flow(port) => {
                 let ours = self.flows.get(&self.flow).map_or(OUR_PORT, |flow| flow.port);
@@ -71,6 +73,36 @@ impl Player<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        let socket = self.socket.take().or_else(|| self.listener.take());
+        match self.host.close(self.now, socket.ok_or("nothing to close")?) {
+            // It lingers; the script looks at the segments.
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
+            Err(errno) => Err(fault(errno)),
+        }
+    }
+
+    /// SO_ERROR.
+    fn error(&mut self, expected: Option<&str>) -> Result<(), String> {
+        let socket = self.current()?;
+        let pending = self.host.option(self.now, socket, SocketOption::Error);
+        let number = pending.and_then(|value| value.int()).map_err(fault)?;
+        let pending = if number == 0 { Ok(()) } else { Err(Errno::from_raw(number)) };
+        expect_errno(pending, expected)
+    }
+
+    /// An ICMP error about the host's segment that begins at `at`.
+    fn icmp(&mut self, (kind, code): (u8, u8), at: u32) {
+        let Flow { port, iss, .. } = self.flows.get(&self.flow).copied().unwrap_or_default();
+        let seq = iss.unwrap_or(0).wrapping_add(at);
+        let header =
+            TcpHeader { source: port, destination: self.flow, seq, ..TcpHeader::default() };
+        let quoted = frame::tcp(OURS.ip, PEER.ip, &header, &[]);
+        let quoted = frame::ipv4(OURS.ip, PEER.ip, protocol::TCP, 0, &quoted);
+        let message = frame::icmp_error(kind, code, 0, &quoted);
+        self.receive(&PEER.packet(&OURS, protocol::ICMP, 0, &message));
     }
 
     fn current(&self) -> Result<SocketId, String> {
@@ -88,7 +120,6 @@ impl Player<'_> {
     }
 
     fn connect(&mut self, port: u16) -> Result<(), String> {
-        let fault = |errno: Errno| format!("{errno:?}");
         let socket = self.host.with_hub(self.now, |hub, _| hub.socket(Kind::Tcp)).map_err(fault)?;
         self.configure(socket)?;
         let remote = SocketAddr::from((PEER.ip, port));
@@ -104,11 +135,22 @@ impl Player<'_> {
 
     fn configure(&mut self, socket: SocketId) -> Result<(), String> {
         let Settings { nodelay, quickack, receive_buffer, send_buffer, .. } = *self.settings;
+        let Settings { keepalive, user_timeout, linger, receive_errors, .. } = *self.settings;
         let change = |options: &mut TcpOptions| {
             (options.nodelay, options.quickack) = (nodelay, quickack);
             (options.receive_buffer, options.send_buffer) = (receive_buffer, send_buffer);
+            (options.user_timeout, options.linger) = (user_timeout, linger);
+            options.keepalive = keepalive.is_some();
+            if let Some((idle, interval, probes)) = keepalive {
+                (options.keepalive_idle, options.keepalive_interval) = (idle, interval);
+                options.keepalive_probes = probes;
+            }
         };
-        let set = self.host.with_hub(self.now, |hub, out| hub.set_tcp_options(socket, change, out));
+        let set = self.host.with_hub(self.now, |hub, out| {
+            let told = OptionValue::from(receive_errors);
+            hub.set_option(socket, SocketOption::ReceiveErrors, &told, out)?;
+            hub.set_tcp_options(socket, change, out)
+        });
         set.map_err(|errno| format!("{errno:?}"))
     }
 
@@ -168,6 +210,11 @@ fn expect_equal<T: PartialEq + core::fmt::Debug>(
     got: Result<T, Errno>,
 ) -> Result<(), String> {
     if got == Ok(expected) { Ok(()) } else { Err(format!("the answer is {got:?}")) }
+}
+
+/// How an error that no line expects is shown.
+fn fault(errno: Errno) -> String {
+    format!("{errno:?}")
 }
 
 /// `None` expects success.
