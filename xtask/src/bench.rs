@@ -32,6 +32,7 @@ mod outcome;
 mod peer;
 mod plan;
 mod round;
+mod scale;
 mod stats;
 mod table;
 
@@ -40,12 +41,16 @@ mod tests;
 
 /// What to measure and how long.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
   cargo xtask bench --quick                        all rows once, a second each
   cargo xtask bench --filter bulk --filter inline  bulk rows of stackd inline, and the kernel's
   cargo xtask bench --rounds 9 --json bench.json --svg bench.svg
+  cargo xtask bench scale                          memory and time with 100,000 connections
   cargo xtask bench --list                         names of all rows")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
     /// Measure only rows whose name contains this text (repeatable: all of them), and the
     /// kernel's row beside them
     #[arg(long, value_name = "TEXT")]
@@ -83,6 +88,13 @@ pub(crate) struct Args {
     list: bool,
 }
 
+/// Measurements of another kind.
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Measure what a connection costs when there are 10, 1,000 and 100,000
+    Scale(scale::Args),
+}
+
 /// What all measurements of a run share.
 struct Common {
     /// This program, which is the load generator too.
@@ -107,6 +119,9 @@ impl Common {
 
 /// Measures and prints the table; fails when a row could not be measured.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Task::Scale(args)) = &args.task {
+        return scale::run(args);
+    }
     let mut peers = vec![Peer::Kernel];
     peers.extend([Pipeline::Inline, Pipeline::Stages, Pipeline::Layers].map(Peer::Stackd));
     peers.extend(args.also.iter().cloned());
