@@ -11,6 +11,7 @@ use clap::Parser;
 mod bench;
 mod finding;
 mod install;
+mod mutants;
 mod netns;
 mod sim;
 mod source;
@@ -31,6 +32,7 @@ mod workspace;
   cargo xtask spec --write       renew specs/SCOREBOARD.md after editing specs/*.toml
   cargo xtask netns-test ping    only the cases against the Linux stack named like 'ping'
   cargo xtask bench --quick      a first look at the speed, beside the kernel's (a minute)
+  cargo xtask mutants            do the tests notice faults? (a quarter of an hour)
   cargo xtask sim --seed 7       one simulated world again, the same to the last packet"
 )]
 enum Task {
@@ -46,6 +48,8 @@ enum Task {
     Bench(bench::Args),
     /// Run seeded worlds of simulated hosts over faulty wires
     Sim(sim::Args),
+    /// Put faults in, one at a time, and see that the tests notice
+    Mutants(mutants::Args),
     /// Be one end of a measurement of bench
     #[command(hide = true)]
     BenchLoad(bench::load::Args),
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Task::NetnsTest(args) => netns::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Sim(args) => sim::run(args),
+        Task::Mutants(args) => mutants::run(args),
         Task::BenchLoad(args) => bench::load::run(args),
         Task::Helper(args) => netns::helper::run(args),
     };

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::finding::{Finding, conclude};
 use crate::source::SourceFile;
-use crate::{spec, workspace};
+use crate::{mutants, spec, workspace};
 
 mod calls;
 mod layout;
@@ -65,6 +65,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         findings.extend(manifests::star(name, &crates, text));
     }
     findings.extend(spec::stale_scoreboard().context("specs")?);
+    findings.extend(mutants::stale().context("mutants")?);
     println!("tidy: {} files read", files.len());
     conclude("tidy", findings)
 }

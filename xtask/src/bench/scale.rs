@@ -30,7 +30,8 @@ is dropped once its connection is found, from the frame on; ns for a retransmiss
 expires, its segment included; ns for a poll of a host that has nothing to do. Built in release.")]
 pub(crate) struct Args {
     /// Numbers of connections
-    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [10, 1_000, 100_000])]
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
+    #[arg(default_values_t = [10, 1_000, 100_000])]
     connections: Vec<usize>,
     /// Rounds over all sizes
     #[arg(long, value_name = "N", default_value_t = 21)]
