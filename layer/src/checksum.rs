@@ -84,6 +84,15 @@ fn fold(mut total: u64) -> u16 {
     u16::try_from(total).unwrap_or(u16::MAX)
 }
 
+/// The checksum of data in which one aligned 16-bit word, `old`, has become `new`; all in host
+/// order. RFC 1624 3: HC' = ~(~HC + ~m + m').
+#[must_use]
+pub fn adjust(checksum: u16, old: u16, new: u16) -> u16 {
+    let sum = u64::from(!checksum) + u64::from(!old) + u64::from(new);
+    // Folding cannot give zero: what is folded is not, or HC was all ones and both words zero.
+    !fold(sum)
+}
+
 /// The sum of the pseudo-header (RFC 9293 3.1, RFC 768, RFC 8200 8.1) for `len` bytes of transport
 /// header and payload. Mixed families sum to what neither end would accept.
 pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, len: usize) -> Sum {

@@ -9,7 +9,7 @@
 use core::net::IpAddr;
 
 use layer::boundary::protocol;
-use layer::checksum::{self, Sum, pseudo_header};
+use layer::checksum::{self, pseudo_header};
 use layer::{ChecksumState, PacketBuf, Segmentation};
 
 use crate::headers::{self, Headers};
@@ -87,14 +87,10 @@ fn fix_network(front: &mut [u8], headers: &Headers, place: Place, transport_len:
     match headers.source {
         IpAddr::V4(_) => {
             let total = ip.len() + transport_len;
-            put_u16(ip, 2, low_u16(total));
+            amend(ip, 2, low_u16(total));
             // RFC 6864 4.3: datagrams that may be fragmented need distinct identifications.
             let id = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(low_u16(place.index));
-            put_u16(ip, 4, id);
-            put_u16(ip, 10, 0);
-            let mut sum = Sum::new();
-            sum.add(ip);
-            put_u16(ip, 10, sum.checksum());
+            amend(ip, 4, id);
         }
         IpAddr::V6(_) => put_u16(ip, 4, low_u16(transport_len)),
     }
@@ -138,6 +134,14 @@ fn finish_checksum(piece: &mut PacketBuf, headers: &Headers, len: usize, whole: 
     piece.offload_mut().checksum = ChecksumState::Partial { start, field };
     let done = checksum::complete(piece);
     debug_assert!(done, "the headers are in the head");
+}
+
+/// Changes a word of an IPv4 header and its checksum with it (RFC 1624 3).
+fn amend(ip: &mut [u8], at: usize, value: u16) {
+    let old = u16::from_be_bytes([ip[at], ip[at + 1]]);
+    let checksum = u16::from_be_bytes([ip[10], ip[11]]);
+    put_u16(ip, at, value);
+    put_u16(ip, 10, checksum::adjust(checksum, old, value));
 }
 
 fn put_u16(bytes: &mut [u8], at: usize, value: u16) {

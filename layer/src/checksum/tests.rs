@@ -67,3 +67,31 @@ proptest! {
 }
 
 use bytes::Bytes;
+
+/// The checksum of a header of ten words, the sixth of which is the checksum itself, left out.
+fn header_checksum(words: &[u16; 10]) -> u16 {
+    let mut sum = Sum::new();
+    words.iter().for_each(|word| sum.add_u16(*word));
+    sum.checksum()
+}
+
+// test: RFC 1624 3
+#[test]
+fn a_checksum_updated_in_place_is_the_one_computed_anew() {
+    // Every value that a word can be changed to, in headers that begin as IPv4 headers do.
+    let headers: [[u16; 10]; 3] = [
+        [0x4500, 0x05dc, 0x1234, 0x4000, 0x4006, 0, 0x0a09, 0x0002, 0x0a09, 0x0001],
+        [0x4500, 0xffff, 0xffff, 0xffff, 0xffff, 0, 0xffff, 0xffff, 0xffff, 0xffff],
+        [0x4500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    for header in headers {
+        let before = header_checksum(&header);
+        for new in 0..=u16::MAX {
+            let mut changed = header;
+            changed[1] = new;
+            assert_eq!(adjust(before, header[1], new), header_checksum(&changed), "{new:#06x}");
+        }
+    }
+    // RFC 1624 4's own example: 0xdd2f, a word goes from 0x5555 to 0x3285, and the sum to zero.
+    assert_eq!(adjust(0xdd2f, 0x5555, 0x3285), 0x0000);
+}
