@@ -85,7 +85,7 @@ impl Tcp {
             stats: Stats::default(),
             next_accepted: SocketId::ACCEPTED.0,
             now: Instant::ZERO,
-            time_waits: TimeWaits::new(derive(key, 4)),
+            time_waits: TimeWaits::new(derive(key, 6)),
         }
     }
 

@@ -13,6 +13,9 @@ impl Open {
     pub fn configure(&mut self, options: Box<TcpOptions>) {
         if let Some(capacity) = options.receive_buffer {
             self.rcv.window.set_capacity(capacity);
+            if self.rcv.window.update_due(self.rcv.nxt) {
+                self.rcv.ack.demand();
+            }
         }
         if let Some(capacity) = options.send_buffer {
             self.room.set_capacity(capacity);

@@ -11,10 +11,13 @@
 //!
 //! Left out: the octet of garbage that RFC 9293 MAY-6 allows. Peers that need it are gone.
 
-use layer::Instant;
+use layer::{Duration, Instant};
 use layer::boundary::TcpState;
 
 use crate::conn::{Ends, Fate, Io, Open};
+
+/// No program asks more often than this: with a time of zero the timer would always be due.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// When the peer was last heard, and how often it was asked since.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +58,14 @@ impl Open {
             return;
         }
         // RFC 9293 3.8.4 MUST-27, MUST-28: the time is the application's, two hours by default.
-        let at = self.keepalive.heard_at + self.options.keepalive_idle;
+        let at = self.keepalive.heard_at + self.options.keepalive_idle.max(LEAST);
         self.timers.keepalive.get_or_insert(at.max(io.now));
     }
 
     /// The timer fired.
     pub fn keep_alive(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
-        let (idle, interval) = (self.options.keepalive_idle, self.options.keepalive_interval);
+        let idle = self.options.keepalive_idle.max(LEAST);
+        let interval = self.options.keepalive_interval.max(LEAST);
         // RFC 9293 3.8.4 MUST-26: only on an idle connection with nothing unacknowledged.
         if self.snd.flight() > 0 || self.snd.unsent() > 0 || self.state == TcpState::TimeWait {
             self.timers.keepalive = Some(io.now + idle);

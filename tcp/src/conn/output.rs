@@ -101,6 +101,7 @@ impl Open {
         let sent_all = self.resend(ends, io) && self.send_new(ends, io);
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
         self.arm_persist(io);
+        self.arm_retransmit(io);
         self.arm_probe(io);
         // A closed window holds up data, not the news that there is urgent data (RFC 9293 3.4
         // MUST-66 is the peer's side of it).
@@ -349,6 +350,14 @@ impl Open {
         let (rto, longest) = (self.snd.rtt.rto(io.config), io.config.rto_max);
         let at = self.snd.persist.next(io.now, rto, longest);
         self.timers.persist.get_or_insert(at);
+    }
+
+    /// RFC 6298 5.1: what is out is timed, by this timer or by that of a closed window, whatever
+    /// stopped it: with neither the connection would wait for ever.
+    fn arm_retransmit(&mut self, io: &Io<'_, '_>) {
+        if self.snd.flight() > 0 && self.snd.window.size() > 0 {
+            self.timers.retransmit.get_or_insert(io.now + self.snd.rtt.rto(io.config));
+        }
     }
 
     /// Does what the timers say. The segments leave in `output`.

@@ -54,14 +54,13 @@ impl Open {
         }
     }
 
-    /// The retransmission timer expired. True if that is explained by the size of the segment, and
-    /// not to be taken for congestion.
+    /// The retransmission timer expired. True if that is explained by the size of the segment it is
+    /// about, the first one, and not to be taken for congestion.
     pub fn timeout_by_size(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
         // RFC 5927 7.2: a "fragmentation needed" takes effect now that progress fails.
         let Some(mtu) = self.snd.mtu.take_pending() else { return false };
-        let before = self.snd.mss;
         self.narrow(ends, io, mtu, true);
-        self.snd.mss < before
+        self.snd.board.first_lost().is_some_and(|range| range.start == self.snd.una)
     }
 
     /// RFC 4821 7.7: timeouts of a full segment in a row, and nobody says why: smaller ones.

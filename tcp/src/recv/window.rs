@@ -74,8 +74,12 @@ impl ReceiveWindow {
             return field;
         }
         // RFC 9293 3.8.6 SHLD-14: the edge is not moved left, also if the buffer shrank; what is
-        // not a whole scale unit is rounded up, because it was promised.
-        let field = u16::try_from(known.div_ceil(1 << self.scale)).unwrap_or(u16::MAX);
+        // not a whole scale unit is rounded up, because it was promised. But not past the end of
+        // the buffer: bytes sent one by one would push the edge before them for ever. RFC 7323 2.4:
+        // then less is said than is still accepted.
+        let unit = 1 << self.scale;
+        let units = known.div_ceil(unit).min(free.div_ceil(unit)).max(known / unit);
+        let field = u16::try_from(units).unwrap_or(u16::MAX);
         self.edge = self.edge.max(nxt.plus(u32::from(field) << self.scale));
         field
     }
@@ -133,6 +137,20 @@ mod tests {
             assert!(edge.since(told) < 8 || told.after(edge), "{edge} then {told}");
             edge = told.max(edge);
         }
+    }
+
+    // test: RFC 7323 2.4
+    #[test]
+    fn bytes_sent_one_by_one_do_not_push_the_edge_before_them() {
+        let mut window = ReceiveWindow::new(20_000, Seq(0), 20_000, 7, 1460);
+        let mut nxt = Seq(0);
+        // Nobody reads; each byte is acknowledged. One scale unit of rounding is 128.
+        while window.offered(nxt) > 0 && nxt.before(Seq(40_000)) {
+            nxt = nxt.plus(1);
+            window.charge(1);
+            window.advertise(nxt);
+        }
+        assert!(nxt.at_or_before(Seq(20_000 + 128)), "{nxt} taken into 20,000 bytes");
     }
 
     // test: RFC 9293 MUST-39
