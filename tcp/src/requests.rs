@@ -48,6 +48,8 @@ pub struct Request {
     scale: Option<u8>,
     sack: bool,
     stamp: Option<u32>,
+    /// The window scale that our SYN-ACK named.
+    our_scale: Option<u8>,
     /// SYN-ACKs sent again so far.
     retries: u8,
 }
@@ -70,6 +72,7 @@ impl Request {
             scale: options.window_scale,
             sack: options.sack_permitted,
             stamp: options.timestamps.map(|stamps| stamps.value),
+            our_scale: opening.scale,
             retries: 0,
         }
     }
@@ -102,6 +105,7 @@ impl Request {
             self.sent_at,
         );
         (opening.retries, opening.challenged) = (u32::from(self.retries), self.challenged);
+        opening.scale = self.our_scale;
         opening
     }
 

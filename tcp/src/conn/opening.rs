@@ -68,6 +68,8 @@ pub struct Opening {
     pub sent_at: Option<Instant>,
     /// The application has already closed its sending side.
     pub shutdown: bool,
+    /// The window scale that our first SYN named: it stays in force whatever becomes of the buffer.
+    pub scale: Option<u8>,
     /// The application told us the last soft error to remember (RFC 9293 3.9.2.2).
     pub soft_error: Option<SocketError>,
 }
@@ -126,6 +128,7 @@ impl Opening {
             stamp_offset,
             sent_at: Some(now),
             shutdown: false,
+            scale: None,
             soft_error: None,
         }
     }
@@ -137,6 +140,7 @@ impl Opening {
             segment.flags = Flags::SYN.with(Flags::ACK);
             segment.ack = peer.irs.plus(1);
         }
+        self.scale = Some(self.our_scale(io.config));
         // RFC 7323 2: the window in a SYN is never scaled.
         segment.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
         segment.options = Options {
@@ -177,6 +181,9 @@ impl Opening {
     /// RFC 7323 2.3: the smallest shift that can express the buffer. One that nobody has set may
     /// grow later: at least Linux's 7.
     fn our_scale(&self, config: &Config) -> u8 {
+        if let Some(named) = self.scale {
+            return named;
+        }
         let capacity = self.options.receive_buffer.unwrap_or(config.receive_buffer.most);
         let mut shift = if self.options.receive_buffer.is_some() { 0 } else { 7 };
         while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
