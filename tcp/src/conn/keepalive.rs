@@ -11,8 +11,8 @@
 //!
 //! Left out: the octet of garbage that RFC 9293 MAY-6 allows. Peers that need it are gone.
 
-use layer::{Duration, Instant};
 use layer::boundary::TcpState;
+use layer::{Duration, Instant};
 
 use crate::conn::{Ends, Fate, Io, Open};
 
