@@ -29,6 +29,14 @@ counters! {
     in_discards = "IpInDiscards",
     /// Datagrams delivered, ICMP included.
     in_delivers = "IpInDelivers",
+    /// Packets delivered that were not ECN-capable.
+    in_no_ect = "IpExtInNoECTPkts",
+    /// Packets delivered with ECT(1).
+    in_ect1 = "IpExtInECT1Pkts",
+    /// Packets delivered with ECT(0).
+    in_ect0 = "IpExtInECT0Pkts",
+    /// Packets delivered that met congestion.
+    in_ce = "IpExtInCEPkts",
     /// Datagrams that transports and ICMP asked to be sent.
     out_requests = "IpOutRequests",
     /// Not sent for want of memory or because they made no sense.
@@ -83,4 +91,16 @@ counters! {
     icmp_out_parameter_problems = "IcmpOutParmProbs",
     /// Echo reply sent.
     icmp_out_echo_replies = "IcmpOutEchoReps",
+}
+
+impl Counters {
+    /// Counts the ECN field of a packet that is delivered (RFC 3168 5).
+    pub(crate) fn count_ecn(&mut self, tos: u8) {
+        match tos & 3 {
+            0 => self.in_no_ect += 1,
+            1 => self.in_ect1 += 1,
+            2 => self.in_ect0 += 1,
+            _ => self.in_ce += 1,
+        }
+    }
 }

@@ -216,6 +216,7 @@ impl Ip {
             return out.drop(Reason::IpUnknownProtocol, packet);
         }
         self.counters.in_delivers += 1;
+        self.counters.count_ecn(header.tos);
         packet.advance(header.header_len);
         out.up.push(IpIn::Datagram(Datagram {
             interface,

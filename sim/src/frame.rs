@@ -88,6 +88,14 @@ pub fn ipv4(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, id: u16, payload: &[u8])
     packet
 }
 
+/// Sets the second byte of the IPv4 header in a frame: DSCP and ECN.
+pub fn set_tos(frame: &mut [u8], tos: u8) {
+    let header = &mut frame[ETHERNET..ETHERNET + IPV4];
+    header[1] = tos;
+    header[10..12].fill(0);
+    put_checksum(header, 10, Sum::new());
+}
+
 /// An ICMP echo request (8) or reply (0).
 pub fn icmp_echo(kind: u8, identifier: u16, sequence: u16, data: &[u8]) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0];

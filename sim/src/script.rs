@@ -13,11 +13,12 @@
 //! * > P. 1:1001(1000) ack 1             whenever it comes next
 //! ```
 //!
-//! **Segments**: flags (`S F R P . U E W`, or `-`), `first:end(length)`, then `ack`, `win`, `urg`
-//! and options in `<>`. Numbers count from each side's own initial one. The peer's is just before
-//! 2^32, so every script crosses the wrap; the host's is learnt from its SYN. The window is the
-//! field on the wire. In what is expected, `*` stands for any number, a window not written is not
-//! looked at, options not written must not be there (`<*>`: any), and padding does not count.
+//! **Segments**: flags (`S F R P . U E W`, or `-`), `first:end(length)`, then `ack`, `win`, `urg`,
+//! `ecn none|ect0|ect1|ce` (of the IP header; not looked at unless written) and options in `<>`.
+//! Numbers count from each side's own initial one. The peer's is just before 2^32, so every script
+//! crosses the wrap; the host's is learnt from its SYN. The window is the field on the wire. In
+//! what is expected, `*` stands for any number, a window not written is not looked at, options not
+//! written must not be there (`<*>`: any), and padding does not count.
 //! In `ts V *` of what the peer sends, `*` is the last timestamp of the host.
 //! Super-segments are cut before they are shown. Text is a pattern by position, and checked.
 //!
@@ -38,6 +39,7 @@
 //! `set linger S`, `set receive_errors` (IP_RECVERR),
 //! `set tolerance S` (of times, 1 ms if not said),
 //! `set backlog N` (16 if not said), `set syncookies off|full|always`,
+//! `set ecn off|passive|active`, `set congestion NAME`,
 //! `set iss N` (the host's first SYN has this number; the script begins when its clock says so).
 //!
 //! A script drives a whole [`socket::Host`] at its wire; ARP is answered behind the scenes.
@@ -51,7 +53,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 
 use layer::Duration;
-use tcp::SynCookies;
+use tcp::{EcnPolicy, SynCookies};
 
 pub use segment::{Field, SegmentText};
 
@@ -79,6 +81,8 @@ struct Settings {
     iss: Option<u32>,
     backlog: u32,
     syn_cookies: SynCookies,
+    ecn: EcnPolicy,
+    congestion: &'static str,
 }
 
 /// One line: when, and what.

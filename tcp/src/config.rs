@@ -33,6 +33,17 @@ pub enum SynCookies {
     Always,
 }
 
+/// Whether connections use ECN; Linux's `tcp_ecn` in brackets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcnPolicy {
+    /// Never (0).
+    Off,
+    /// If the peer asks for it (2).
+    Passive,
+    /// Ask for it, too (1).
+    Active,
+}
+
 /// The settings of one TCP layer.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -85,6 +96,8 @@ pub struct Config {
     pub congestion: &'static str,
     /// Offer and accept timestamps (RFC 7323 3).
     pub timestamps: bool,
+    /// Explicit congestion notification (RFC 3168); Linux's `tcp_ecn`.
+    pub ecn: EcnPolicy,
     /// Offer and accept selective acknowledgements (RFC 2018).
     pub sack: bool,
     /// Ephemeral ports, first and last; Linux's `ip_local_port_range`.
@@ -116,6 +129,7 @@ impl Config {
             challenge_interval: Duration::from_millis(500),
             congestion: crate::cc::NAMES[0],
             timestamps: true,
+            ecn: EcnPolicy::Passive,
             sack: true,
             ephemeral_ports: (32768, 60999),
         }

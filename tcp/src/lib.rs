@@ -34,7 +34,7 @@
 //!   MAY-18  other congestion control                                 yes: CUBIC, by name
 //! ```
 //!
-//! Not here yet, with rooms kept free: BBR (`cc/`), ECN and pacing (`send/`).
+//! Not here yet, with rooms kept free: BBR (`cc/`), pacing (`send/`).
 //! Urgent data is delivered in line.
 
 mod cc;
@@ -57,7 +57,7 @@ mod timers;
 mod timewait;
 
 pub use cc::NAMES as CONGESTION;
-pub use config::{BufferSizes, Config, SynCookies};
+pub use config::{BufferSizes, Config, EcnPolicy, SynCookies};
 pub use layer::Tcp;
 pub use options::{Options, SackBlocks, Timestamps};
 pub use segment::{Flags, Segment, SegmentError};

@@ -18,6 +18,7 @@ use slotmap::{SlotMap, new_key_type};
 use crate::conn::Ends;
 use crate::conn::opening::{Opening, Origin, PeerSyn};
 use crate::options::{Options, Timestamps};
+use crate::send::ecn::Handshake;
 use crate::seq::Seq;
 use crate::table::{Keyed, Tuple};
 
@@ -50,6 +51,8 @@ pub struct Request {
     stamp: Option<u32>,
     /// The window scale that our SYN-ACK named.
     our_scale: Option<u8>,
+    /// What the SYNs said about ECN.
+    ecn: Handshake,
     /// SYN-ACKs sent again so far.
     retries: u8,
 }
@@ -73,6 +76,7 @@ impl Request {
             sack: options.sack_permitted,
             stamp: options.timestamps.map(|stamps| stamps.value),
             our_scale: opening.scale,
+            ecn: opening.ecn,
             retries: 0,
         }
     }
@@ -106,13 +110,14 @@ impl Request {
         );
         (opening.retries, opening.challenged) = (u32::from(self.retries), self.challenged);
         opening.scale = self.our_scale;
+        opening.ecn = self.ecn;
         opening
     }
 
     /// Keeps what a segment or the timer changed.
     pub fn keep(&mut self, opening: &Opening) {
         self.retries = u8::try_from(opening.retries).unwrap_or(u8::MAX);
-        self.challenged = opening.challenged;
+        (self.challenged, self.ecn) = (opening.challenged, opening.ecn);
     }
 }
 

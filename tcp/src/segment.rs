@@ -8,6 +8,7 @@ use layer::boundary::{Datagram, protocol};
 use layer::{ChecksumState, PacketBuf, Reason, checksum};
 
 use crate::options::Options;
+use crate::send::ecn::codepoint;
 use crate::seq::Seq;
 
 /// Bytes of a header without options.
@@ -75,6 +76,8 @@ pub struct Segment {
     pub ack: Seq,
     /// Control bits.
     pub flags: Flags,
+    /// The ECN field of its IP header (RFC 3168 5).
+    pub ecn: u8,
     /// SEG.WND as on the wire, unscaled.
     pub window: u16,
     /// SEG.UP.
@@ -97,6 +100,7 @@ impl Segment {
             seq,
             ack: Seq(0),
             flags,
+            ecn: 0,
             window: 0,
             urgent: 0,
             options: Options::default(),
@@ -110,7 +114,7 @@ impl Segment {
     ///
     /// The reason for which it is to be dropped: truncated, or the checksum is wrong.
     pub fn read(datagram: Datagram) -> Result<Self, SegmentError> {
-        let Datagram { source, destination, mut packet, .. } = datagram;
+        let Datagram { source, destination, tos, mut packet, .. } = datagram;
         // RFC 9293 3.1 MUST-3: every segment received is checked.
         if !checksum::verify(&packet, source, destination, protocol::TCP) {
             return Err(Reason::TcpBadChecksum);
@@ -135,6 +139,7 @@ impl Segment {
             seq: Seq(header.sequence_number),
             ack: Seq(header.acknowledgment_number),
             flags,
+            ecn: tos & codepoint::MASK,
             // RFC 9293 3.1 MUST-1: unsigned; REC-1: kept in 32 bits wherever it is scaled.
             window: header.window_size,
             urgent: header.urgent_pointer,

@@ -90,6 +90,8 @@ stats! {
     reno_recovery = "TcpExtTCPRenoRecovery",
     /// Loss recoveries entered with SACK.
     sack_recovery = "TcpExtTCPSackRecovery",
+    /// Segments delivered by acknowledgements that echoed congestion.
+    delivered_ce = "TcpExtTCPDeliveredCE",
     /// Timeouts that F-RTO found to be for nothing.
     spurious_rtos = "TcpExtTCPSpuriousRTOs",
     /// Reductions taken back because nothing was lost.

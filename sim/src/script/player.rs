@@ -111,6 +111,8 @@ impl<'a> Player<'a> {
         // Linux's, so that scripts show its window scale of 7.
         config.tcp.receive_buffer.most = 6 << 20;
         config.tcp.syn_cookies = settings.syn_cookies;
+        config.tcp.ecn = settings.ecn;
+        config.tcp.congestion = settings.congestion;
         let mut player = Self {
             settings,
             host: Host::new(&config),
@@ -296,6 +298,7 @@ impl<'a> Player<'a> {
             ack: tcp.ack().then_some(Field::Is(ack)),
             window: Some(Field::Is(tcp.window_size().into())),
             urgent: tcp.urgent_pointer(),
+            ecn: Some(ip.header().ecn().value()),
             options: Some(options),
         };
         Ok(Sent { at: self.now, port, segment })
@@ -328,7 +331,9 @@ impl<'a> Player<'a> {
         let at = u64::from(seq.wrapping_sub(1));
         let text = READ.bytes(at, segment.length.number() as usize);
         let packet = frame::tcp(PEER.ip, OURS.ip, &header, &text);
-        self.receive(&PEER.packet(&OURS, protocol::TCP, 0, &packet));
+        let mut frame = PEER.packet(&OURS, protocol::TCP, 0, &packet);
+        frame::set_tos(&mut frame, segment.ecn.unwrap_or(0));
+        self.receive(&frame);
     }
 
     /// A router on the way says that a packet of the host was too big for it (RFC 1191 4).

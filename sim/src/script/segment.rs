@@ -71,6 +71,8 @@ pub struct SegmentText {
     pub window: Option<Field>,
     /// Urgent pointer.
     pub urgent: u16,
+    /// ECN field of the IP header.
+    pub ecn: Option<u8>,
     /// Options; `None` is `<*>`.
     pub options: Option<Vec<TcpOption>>,
 }
@@ -90,12 +92,13 @@ impl SegmentText {
         let flags = parse_flags(words.next().ok_or("flags are missing")?)?;
         let numbers = words.next().ok_or("first:end(length) is missing")?;
         let (seq, length) = parse_numbers(numbers)?;
-        let (mut ack, mut window, mut urgent) = (None, None, 0);
+        let (mut ack, mut window, mut urgent, mut ecn) = (None, None, 0, None);
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word:?} wants a number"))?;
             match word {
                 "ack" => ack = Some(Field::parse(value)?),
                 "win" => window = Some(Field::parse(value)?),
+                "ecn" => ecn = Some(codepoint(value)?),
                 "urg" => urgent = value.parse().map_err(|_| "urg wants a number")?,
                 other => return Err(format!("what is {other:?}?")),
             }
@@ -103,12 +106,12 @@ impl SegmentText {
         if ack.is_some() != (flags & ACK != 0) {
             return Err("'.' among the flags and 'ack' belong together".to_owned());
         }
-        Ok(Self { flags, seq, length, ack, window, urgent, options })
+        Ok(Self { flags, seq, length, ack, window, urgent, ecn, options })
     }
 
     /// What of `got` is not as this asks; `None` if all is.
     pub fn differs(&self, got: &Self) -> Option<&'static str> {
-        let Self { flags, seq, length, ack, window, urgent, options } = self;
+        let Self { flags, seq, length, ack, window, urgent, ecn, options } = self;
         let acked = |field: &Option<Field>| field.map(Field::number);
         let ack_fits = match (ack, acked(&got.ack)) {
             (Some(field), Some(number)) => field.admits(number),
@@ -126,6 +129,7 @@ impl SegmentText {
             (ack_fits, "acknowledgement"),
             (window_fits, "window"),
             (*urgent == got.urgent, "urgent pointer"),
+            (ecn.is_none() || *ecn == got.ecn, "ECN field"),
             (options_fit(options.as_deref(), got.options.as_deref()), "options"),
         ];
         checks.into_iter().find(|(fits, _)| !fits).map(|(_, name)| name)
@@ -139,6 +143,14 @@ fn options_fit(expected: Option<&[TcpOption]>, got: Option<&[TcpOption]>) -> boo
     };
     let (expected, got) = (counts(expected), counts(got));
     expected.len() == got.len() && expected.iter().zip(&got).all(|(e, g)| e.admits(g))
+}
+
+/// The ECN field of an IP header by its values (RFC 3168 5).
+const CODEPOINTS: [&str; 4] = ["none", "ect1", "ect0", "ce"];
+
+fn codepoint(name: &str) -> Result<u8, String> {
+    let at = CODEPOINTS.iter().position(|known| *known == name);
+    at.map(|at| at as u8).ok_or_else(|| format!("{name:?} is none of {CODEPOINTS:?}"))
 }
 
 fn parse_flags(text: &str) -> Result<u8, String> {
@@ -169,7 +181,7 @@ fn parse_numbers(text: &str) -> Result<(Field, Field), String> {
 
 impl fmt::Display for SegmentText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { flags, seq, length, ack, window, urgent, options } = self;
+        let Self { flags, seq, length, ack, window, urgent, ecn, options } = self;
         let letters = |f: &mut fmt::Formatter<'_>| {
             // As tcpdump: SYN, FIN, RST, PSH first, ACK last.
             "SFRPUEW.".chars().try_for_each(|letter| match LETTERS.find(letter) {
@@ -191,6 +203,10 @@ impl fmt::Display for SegmentText {
         }
         if let Some(window) = window {
             write!(f, " win {window}")?;
+        }
+        let marked = ecn.filter(|field| *field != 0);
+        if let Some(name) = marked.and_then(|field| CODEPOINTS.get(usize::from(field))) {
+            write!(f, " ecn {name}")?;
         }
         if *urgent != 0 {
             write!(f, " urg {urgent}")?;

@@ -3,7 +3,7 @@
 use core::str::FromStr;
 
 use layer::Duration;
-use tcp::SynCookies;
+use tcp::{EcnPolicy, SynCookies};
 
 use super::segment::SegmentText;
 use super::{Action, Call, Line, Script, ScriptError, Settings, When};
@@ -46,6 +46,8 @@ impl Default for Settings {
             iss: None,
             backlog: 16,
             syn_cookies: SynCookies::WhenFull,
+            ecn: EcnPolicy::Passive,
+            congestion: tcp::CONGESTION[0],
         }
     }
 }
@@ -62,6 +64,13 @@ impl Settings {
             ["syncookies", "off"] => self.syn_cookies = SynCookies::Off,
             ["syncookies", "full"] => self.syn_cookies = SynCookies::WhenFull,
             ["syncookies", "always"] => self.syn_cookies = SynCookies::Always,
+            ["ecn", "off"] => self.ecn = EcnPolicy::Off,
+            ["ecn", "passive"] => self.ecn = EcnPolicy::Passive,
+            ["ecn", "active"] => self.ecn = EcnPolicy::Active,
+            ["congestion", name] => {
+                let known = tcp::CONGESTION.into_iter().find(|known| known == name);
+                self.congestion = known.ok_or_else(|| format!("no such algorithm: {name:?}"))?;
+            }
             ["iss", iss] => self.iss = Some(number(iss)?),
             ["keepalive", idle, interval, probes] => {
                 self.keepalive = Some((span(idle)?, span(interval)?, number(probes)?));

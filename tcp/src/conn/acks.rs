@@ -51,7 +51,8 @@ impl Open {
         // segment acknowledges at one stroke has been counted before.
         let reorders = self.snd.rack.reordering_seen();
         let told = advanced || (reorders && delivered.bytes > 0);
-        if told && !undone && self.snd.recovery.phase() != Phase::Recovery {
+        let held = undone || self.take_echo(ends, io, segment, (flight, delivered.bytes));
+        if told && !held && self.snd.recovery.phase() != Phase::Recovery {
             // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
             // already must not open the window at one stroke.
             let new = if reorders { delivered.bytes } else { freed };

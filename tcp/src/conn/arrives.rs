@@ -10,6 +10,7 @@ use crate::conn::{Ends, Fate, Io, Open};
 use crate::recv::Text;
 use crate::recv::ack::Arrival;
 use crate::segment::{Flags, Segment};
+use crate::send::ecn::codepoint;
 use crate::seq::Seq;
 
 /// Whether the next step is taken.
@@ -297,6 +298,7 @@ impl Open {
         let offered = self.rcv.window.offered(self.rcv.nxt);
         let text_end = segment.seq.plus(len);
         self.measure(io.now, &segment, size.min(len));
+        let echo = self.rcv.echo.arrived(segment.flags, segment.ecn == codepoint::CE);
         let ack_now = match self.rcv.text(segment.seq, text, io.config.max_pieces) {
             Text::InOrder { bytes, hole } => {
                 let arrival = Arrival { now: io.now, bytes, segment: size.min(len), offered };
@@ -321,8 +323,9 @@ impl Open {
             }
         };
         // RFC 9293 3.10.7.4 MAY-13: an early segment is acknowledged at once; RFC 5681 4.2: also
-        // one that fills a hole. MUST-58, MUST-59: in-order text when the batch ends.
-        if ack_now.is_some() {
+        // one that fills a hole. MUST-58, MUST-59: in-order text when the batch ends. A
+        // mark is news.
+        if ack_now.is_some() || echo {
             self.send_ack(ends, io);
         }
         segment.seq = text_end;

@@ -125,6 +125,7 @@ impl Open {
             (self.rcv.stamps.is_some(), TcpInfo::TIMESTAMPS),
             (self.snd.sack, TcpInfo::SACK),
             (scaled, TcpInfo::WSCALE),
+            (self.snd.ecn.marks, TcpInfo::ECN),
         ]
         .into_iter()
         .fold(0, |bits, (agreed, bit)| if agreed { bits | bit } else { bits })

@@ -4,7 +4,7 @@
 use layer::Note;
 
 use crate::conn::{Ends, Fate, Io, Open};
-use crate::segment::Segment;
+use crate::segment::{Flags, Segment};
 use crate::send::Probe;
 use crate::send::frto::{Evidence, Frto, Verdict};
 use crate::send::prr::Prr;
@@ -45,10 +45,40 @@ impl Open {
     pub fn reduce(&mut self, ends: &Ends, io: &mut Io<'_, '_>, flight: u32) {
         self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         self.cc.loss(flight);
+        self.snd.ecn.window_reduced(self.snd.nxt);
         let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
         io.stats.fast_retrans += 1;
         io.out.note(|| Note::TcpRecovery { socket, entered: true });
         io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+    }
+
+    /// RFC 3168 6.1.2: an echo of congestion is answered as a loss is, but nothing is sent again.
+    /// True while the window is being reduced.
+    pub fn take_echo(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        segment: &Segment,
+        (flight, delivered): (u32, u32),
+    ) -> bool {
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        self.snd.ecn.advanced(una);
+        if !self.snd.ecn.marks || !segment.flags.has(Flags::ECE) {
+            return false;
+        }
+        let segments = delivered.div_ceil(self.snd.mss);
+        io.stats.delivered_ce += u64::from(segments);
+        self.meter.delivered_ce = self.meter.delivered_ce.wrapping_add(segments);
+        if self.snd.recovery.phase() != Phase::Open || !self.snd.ecn.echoed(una, nxt) {
+            // No growth meanwhile, as in Linux's CWR state.
+            return self.snd.ecn.reducing(una);
+        }
+        // This cut is for something that did happen: an earlier one is not taken back behind it.
+        self.snd.undo = None;
+        self.cc.loss(flight);
+        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
+        true
     }
 
     /// Takes the last reduction back if the segment shows that nothing was lost.
@@ -83,6 +113,7 @@ impl Open {
         let Some(undo) = self.snd.undo.take() else { return };
         let (cwnd, ssthresh) = (undo.restored_cwnd(), undo.ssthresh);
         self.snd.frto = Frto::Off;
+        self.snd.ecn.restored();
         self.snd.prr = None;
         self.snd.recovery.cancel();
         self.snd.board.unmark();
@@ -132,6 +163,7 @@ impl Open {
     pub fn retransmission_timeout(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> Fate {
         io.stats.timeouts += 1;
         let fresh = self.snd.retries == 0 && self.snd.recovery.phase() != Phase::Loss;
+        self.snd.ecn.window_reduced(self.snd.nxt);
         let ask = self.snd.retries > 0 || self.snd.recovery.phase() == Phase::Open;
         let fate = self.unanswered(io);
         if fate != Fate::Stay {
@@ -199,6 +231,7 @@ impl Open {
             self.snd.probe = None;
             io.stats.loss_probe_recovery += 1;
             self.cc.loss(flight);
+            self.snd.ecn.window_reduced(self.snd.nxt);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::recv::Receiver;
 use crate::recv::paws::{Stamps, clock};
 use crate::recv::sack::SackReport;
 use crate::segment::{Flags, Segment};
+use crate::send::ecn::Handshake;
 use crate::send::mtu::PathMtu;
 use crate::send::room::Room;
 use crate::send::rtt::RttEstimator;
@@ -66,6 +67,8 @@ pub struct Opening {
     pub stamp_offset: u32,
     /// When the first SYN left, for the first round-trip sample; a cookie does not know it.
     pub sent_at: Option<Instant>,
+    /// What the SYNs said about ECN.
+    pub ecn: Handshake,
     /// The application has already closed its sending side.
     pub shutdown: bool,
     /// The window scale that our first SYN named: it stays in force whatever becomes of the buffer.
@@ -127,6 +130,7 @@ impl Opening {
             challenged: None,
             stamp_offset,
             sent_at: Some(now),
+            ecn: Handshake::default(),
             shutdown: false,
             scale: None,
             soft_error: None,
@@ -141,6 +145,8 @@ impl Opening {
             segment.ack = peer.irs.plus(1);
         }
         self.scale = Some(self.our_scale(io.config));
+        let answer = segment.flags.has(Flags::ACK);
+        segment.flags = segment.flags.with(self.ecn.bits(io.config.ecn, answer, self.retries));
         // RFC 7323 2: the window in a SYN is never scaled.
         segment.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
         segment.options = Options {
@@ -258,6 +264,7 @@ impl Opening {
             return Outcome::Stay;
         }
         self.peer = Some(PeerSyn::of(&segment));
+        self.ecn.arrived(segment.flags);
         if has_ack {
             return self.synchronize(ends, io, segment);
         }
@@ -281,6 +288,9 @@ impl Opening {
         // RFC 9293 3.5, Figure 8: the peer's half of a simultaneous open, a SYN-ACK, starts at IRS:
         // its ACK is what counts.
         let crossed = repeated && segment.flags.has(Flags::ACK) && self.origin == Origin::Active;
+        if repeated {
+            self.ecn.arrived(segment.flags);
+        }
         let acceptable = segment.seq.within(nxt, window.max(1)) || crossed;
         if !acceptable {
             if repeated && !segment.flags.has(Flags::ACK) {
@@ -359,8 +369,8 @@ impl Opening {
     /// Both SYNs are here and ours is acknowledged: ESTABLISHED.
     fn synchronize(&mut self, ends: &Ends, io: &mut Io<'_, '_>, mut segment: Segment) -> Outcome {
         let Some(peer) = self.peer else { return Outcome::Vanished };
-        let syn_was_lost = self.retries > 0;
-        let stamps = self.agreed_stamps(peer, io);
+        let (syn_was_lost, stamps) = (self.retries > 0, self.agreed_stamps(peer, io));
+        let (ecn, echo) = self.ecn.halves();
         // RFC 6691: the MSS counts fixed headers only; options come out of the text.
         let stamps_len = if stamps.is_some() { 12 } else { 0 };
         let mss = self.send_mss(ends) - stamps_len;
@@ -408,7 +418,7 @@ impl Opening {
             bare_arrival: false,
             meter: Meter::new(io.now, self.mtu, u32::from(self.our_mss(ends)) - stamps_len),
         });
-        open.rcv.stamps = stamps;
+        (open.rcv.stamps, open.rcv.echo, open.snd.ecn) = (stamps, echo, ecn);
         // RFC 2018 2: only if both sides agreed.
         open.snd.sack = io.config.sack && peer.options.sack_permitted;
         open.rcv.sack = open.snd.sack.then(SackReport::default);

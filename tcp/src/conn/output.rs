@@ -11,6 +11,7 @@ use crate::conn::{Ends, Fate, Io, Open};
 use crate::options::{Options, SackBlocks};
 use crate::recv::ack::{AckPolicy, Due};
 use crate::segment::{Flags, Segment};
+use crate::send::ecn::codepoint;
 use crate::send::frto::Frto;
 use crate::send::recovery::Phase;
 use crate::send::{Fin, Probe};
@@ -32,7 +33,8 @@ pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, reachability: Re
         destination,
         protocol: protocol::TCP,
         ttl: ends.ttl,
-        tos: ends.tos,
+        // RFC 3168 5: the ECN field is TCP's own, whatever IP_TOS says.
+        tos: (ends.tos & !codepoint::MASK) | segment.ecn,
         // RFC 8900: TCP never emits fragments; a path that is too narrow says so (RFC 1191).
         dont_fragment: true,
         reachability,
@@ -50,6 +52,8 @@ impl Open {
             segment.flags = segment.flags.with(Flags::URG);
             segment.urgent = pointer;
         }
+        // RFC 3168 6.1.3: on every acknowledgement.
+        segment.flags = segment.flags.with(self.rcv.echo.bit());
         segment.window = self.rcv.window.advertise(self.rcv.nxt);
         segment.options = self.rcv.options(now);
         segment
@@ -208,7 +212,7 @@ impl Open {
         if let Some((prr, _)) = &mut self.snd.prr {
             prr.sent(space);
         }
-        self.send_text(ends, io, at, bytes, fin);
+        self.send_text(ends, io, at, (bytes, fin), false);
         space
     }
 
@@ -241,7 +245,7 @@ impl Open {
             if let Some((prr, _)) = &mut self.snd.prr {
                 prr.sent(bytes + u32::from(fin));
             }
-            self.send_text(ends, io, at, bytes, fin);
+            self.send_text(ends, io, at, (bytes, fin), true);
             let all = self.snd.unsent() == 0;
             self.meter.sent_new(self.snd.nxt, bytes, self.snd.mss, all, io);
             self.snd.last_sent = Some(io.now);
@@ -304,7 +308,14 @@ impl Open {
     }
 
     /// One segment with `bytes` of text from `at`, and FIN if asked.
-    fn send_text(&mut self, ends: &Ends, io: &mut Io<'_, '_>, at: Seq, bytes: u32, fin: bool) {
+    fn send_text(
+        &mut self,
+        ends: &Ends,
+        io: &mut Io<'_, '_>,
+        at: Seq,
+        (bytes, fin): (u32, bool),
+        new: bool,
+    ) {
         let end = at.plus(bytes);
         let mut flags = Flags::ACK;
         if fin {
@@ -314,7 +325,9 @@ impl Open {
         if bytes > 0 && !end.before(self.snd.text_end()) {
             flags = flags.with(Flags::PSH);
         }
-        let mut segment = self.segment(ends, io.now, flags, at);
+        let (ecn, cwr) = self.snd.ecn.on_text(new && bytes > 0);
+        let mut segment = self.segment(ends, io.now, flags.with(cwr), at);
+        segment.ecn = ecn;
         let mut text = PacketBuf::new();
         self.snd.buffer.slice(self.snd.position(at), bytes as usize, &mut text);
         // A probe of the path is one packet, however large.
@@ -325,7 +338,8 @@ impl Open {
                 SegmentationKind::TcpV6
             };
             let size = u16::try_from(self.snd.mss).unwrap_or(u16::MAX);
-            text.offload_mut().segmentation = Some(Segmentation { kind, size, ecn: false });
+            text.offload_mut().segmentation =
+                Some(Segmentation { kind, size, ecn: cwr.has(Flags::CWR) });
         }
         segment.payload = text;
         self.rcv.ack.text_sent(io.now, io.config.delayed_ack);
@@ -404,7 +418,7 @@ impl Open {
         if new > 0 {
             self.snd.nxt = at.plus(new);
             self.snd.board.sent(at, self.snd.nxt, io.now);
-            self.send_text(ends, io, at, new, false);
+            self.send_text(ends, io, at, (new, false), true);
         } else if let Some(last) = self.snd.board.last_open() {
             let len = last.end.since(last.start).min(self.snd.mss);
             self.resend_at(ends, io, last.end.minus(len), len, false);
@@ -440,7 +454,7 @@ impl Open {
             self.snd.nxt = at.plus(bytes);
             self.snd.board.sent(at, self.snd.nxt, io.now);
             self.snd.last_sent = Some(io.now);
-            self.send_text(ends, io, at, bytes, false);
+            self.send_text(ends, io, at, (bytes, false), usable > 0);
             if usable > 0 {
                 self.timers.retransmit = Some(io.now + self.snd.rtt.rto(io.config));
             }

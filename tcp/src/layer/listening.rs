@@ -10,7 +10,7 @@ use layer::{Instant, Out, Reason};
 
 use super::Tcp;
 use super::segments::{ends_of, fatal_while_opening};
-use crate::config::SynCookies;
+use crate::config::{EcnPolicy, SynCookies};
 use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
 use crate::conn::{Ends, Io, Open, Phase};
 use crate::cookie::Carried;
@@ -19,6 +19,7 @@ use crate::options::Options;
 use crate::recv::paws::clock;
 use crate::requests::{Request, RequestKey};
 use crate::segment::{Flags, Segment};
+use crate::send::ecn::Handshake;
 use crate::seq::Seq;
 use crate::table::Tuple;
 
@@ -87,6 +88,7 @@ impl Tcp {
         let numbers = (isn, self.isn.stamp_offset(ends.local, ends.remote));
         let peer = PeerSyn::of(segment);
         let mut opening = half_open(id, numbers, peer, mtu, options, now);
+        opening.ecn.arrived(segment.flags);
         let Self { stats, config, .. } = self;
         opening.transmit(&ends, &mut Io { now, out, stats, config });
         let key = self.requests.insert(Request::new(id, &ends, &opening, peer));
@@ -251,14 +253,17 @@ impl Tcp {
         let ends = listening_ends(segment, &options);
         let tuple = Tuple { local: ends.local, remote: ends.remote };
         let mut peer = PeerSyn::of(segment);
+        let mut ecn = Handshake::default();
+        ecn.arrived(segment.flags);
         let carried = Carried {
             scale: peer.options.window_scale,
             sack: peer.options.sack_permitted,
-            ecn: false,
+            ecn: ecn.is_asked() && self.config.ecn != EcnPolicy::Off,
         };
         if peer.options.timestamps.is_none() || !self.config.timestamps {
             // Nothing would bring them back.
             peer.options = Options { mss: peer.options.mss, ..Options::default() };
+            ecn = Handshake::default();
         }
         let offset = self.isn.stamp_offset(ends.local, ends.remote);
         let stamp = carried.stamp(offset, now);
@@ -266,6 +271,7 @@ impl Tcp {
         // The clock is bent so that it shows the stamp: this opening ends with this function.
         opening.stamp_offset = stamp.wrapping_sub(clock(0, now));
         let mss = u16::try_from(opening.send_mss(&ends)).unwrap_or(u16::MAX);
+        opening.ecn = ecn;
         opening.iss = self.cookies.make(now, &tuple, peer.irs, mss);
         self.stats.syncookies_sent += 1;
         let Self { stats, config, .. } = self;
@@ -306,6 +312,10 @@ impl Tcp {
         let peer = self.remembered(irs, mss, offset, &segment);
         let mut opening = half_open(id, (iss, offset), peer, mtu, options, now);
         opening.sent_at = None;
+        let stamps = segment.options.timestamps.filter(|_| self.config.timestamps);
+        if stamps.is_some_and(|stamps| Carried::read(offset, stamps.echo).ecn) {
+            opening.ecn = Handshake::agreed();
+        }
         let Self { stats, config, .. } = self;
         let outcome = opening.arrives(&ends, &mut Io { now, out, stats, config }, segment);
         if let Outcome::Open(open, segment) = outcome {

@@ -1,6 +1,7 @@
 //! The receiving half of a connection: RCV.NXT, the window, what is early, what is ready.
 
 pub mod ack;
+pub mod ecn;
 pub mod paws;
 pub mod reassembly;
 pub mod sack;
@@ -16,6 +17,7 @@ use layer::{Instant, PacketBuf};
 use crate::options::{Options, SackBlocks};
 use crate::seq::Seq;
 use ack::AckPolicy;
+use ecn::Echo;
 use reassembly::{Kept, Reassembly};
 use sack::SackReport;
 use tuning::Tuning;
@@ -32,6 +34,8 @@ pub struct Receiver {
     pub ack: AckPolicy,
     /// How large the buffer should be.
     pub tuning: Tuning,
+    /// Congestion that is to be echoed.
+    pub echo: Echo,
     /// Position of the peer's FIN, once seen.
     pub fin: Option<Seq>,
     /// RCV.UP, as bytes of the stream before it; 0 before there was one.
@@ -82,6 +86,7 @@ impl Receiver {
             nxt,
             window: ReceiveWindow::new(capacity, nxt, offered, scale, mss),
             ack: AckPolicy::default(),
+            echo: Echo::default(),
             tuning: Tuning::default(),
             fin: None,
             urgent_end: 0,

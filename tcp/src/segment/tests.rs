@@ -71,6 +71,7 @@ proptest! {
             seq: Seq(seq),
             ack: Seq(ack),
             flags: Flags(flags),
+            ecn: 0,
             window,
             urgent,
             options: Options { mss, window_scale, ..Options::default() },

@@ -1,9 +1,10 @@
 //! The sending half of a connection: SND.UNA, SND.NXT, SND.WND, and what waits to be sent.
 //!
-//! Rooms kept for later files: ECN, pacing.
+//! Rooms kept for later files: pacing.
 
 pub mod buffer;
 pub mod delivery;
+pub mod ecn;
 pub mod frto;
 pub mod mtu;
 pub mod persist;
@@ -18,6 +19,7 @@ pub mod urgent;
 pub mod window;
 
 use buffer::SendBuffer;
+use ecn::Ecn;
 use frto::Frto;
 use mtu::PathMtu;
 use persist::Persist;
@@ -89,6 +91,8 @@ pub struct Sender {
     pub prr: Option<(Prr, u32)>,
     /// How to take back the last reduction.
     pub undo: Option<Undo>,
+    /// Explicit congestion notification.
+    pub ecn: Ecn,
     /// Whether the last timeout was for nothing.
     pub frto: Frto,
     /// A tail loss probe is out (RFC 8985 7.3).
@@ -125,6 +129,7 @@ impl Sender {
             sack: false,
             prr: None,
             undo: None,
+            ecn: Ecn::default(),
             frto: Frto::Off,
             probe: None,
             persist: Persist::default(),
