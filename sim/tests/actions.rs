@@ -189,11 +189,14 @@ impl Model {
 
     fn shutdown(&mut self, at: usize) {
         let Some((host, socket, key)) = self.pick(at) else { return };
-        let shut = self
-            .world
-            .with_host(self.hosts[host], |now, host| host.shutdown(now, socket, Shutdown::Write));
+        let (shut, known) = self.world.with_host(self.hosts[host], |now, host| {
+            let shut = host.shutdown(now, socket, Shutdown::Write);
+            (shut, host.connections().iter().any(|connection| connection.socket == socket))
+        });
         if shut.is_ok() {
             self.model(key, host).finished = true;
+            // As on Linux, to shut down what is still connecting is to give it up.
+            self.model(key, host).broken |= !known;
         }
     }
 
