@@ -45,6 +45,8 @@ impl Hub {
         let tcp = self.tcp(id)?;
         let before = tcp.options.clone();
         change(&mut tcp.options);
+        // As TCP_USER_TIMEOUT: zero is the default, not "give up at once".
+        tcp.options.user_timeout = tcp.options.user_timeout.filter(|limit| !limit.is_zero());
         let tell = match &tcp.phase {
             Phase::Listening { .. } | Phase::Connecting => true,
             Phase::Open(stream) => !stream.gone,

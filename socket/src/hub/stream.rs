@@ -33,6 +33,8 @@ pub(super) struct Stream {
     room: u32,
     /// Bytes sent and not granted again: with `room` the size of the send buffer.
     outstanding: u32,
+    /// The last grant, bytes.
+    granted: u32,
     /// Bytes taken that TCP was not told of for want of room.
     owed_credit: u32,
     block: Block,
@@ -51,6 +53,7 @@ impl Stream {
             gone: false,
             room: 0,
             outstanding: 0,
+            granted: 0,
             owed_credit: 0,
             block: Block::default(),
             mark: Mark::default(),
@@ -61,8 +64,10 @@ impl Stream {
         let ended = self.finished || self.read_shut || self.gone;
         let closed = self.write_shut || self.gone;
         // As Linux: writable with a third of the buffer free, so that a fast sender is not woken
-        // for every acknowledgement.
-        let room = self.room > 0 && self.room >= self.outstanding / 2 && !starved;
+        // for every acknowledgement. But what TCP found worth granting is worth telling: the
+        // buffer may have shrunk since the rest was sent.
+        let enough = self.outstanding.min(self.granted) / 2;
+        let room = self.room > 0 && self.room >= enough && !starved;
         Readiness {
             readable: !self.inbox.is_empty() || ended,
             // At the end of the stream there is no more to come.
@@ -79,6 +84,7 @@ impl Stream {
     }
 
     pub(super) fn grant(&mut self, bytes: u32) {
+        self.granted = bytes;
         self.room = self.room.saturating_add(bytes);
         self.outstanding = self.outstanding.saturating_sub(bytes);
     }

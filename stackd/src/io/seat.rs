@@ -61,6 +61,25 @@ pub struct Seat {
     clock: Clock,
 }
 
+/// Tells the reader, when it is dropped, that somebody stood up.
+struct StandUp<'a> {
+    seat: &'a Seat,
+    others: &'a dyn Fn() -> bool,
+}
+
+impl Drop for StandUp<'_> {
+    fn drop(&mut self) {
+        let Seat { stood_up, vacated, unwatched, owner, .. } = self.seat;
+        stood_up.fetch_add(1, Ordering::SeqCst);
+        if (self.others)() {
+            vacated.store(true, Ordering::SeqCst);
+            owner.wake();
+        } else if unwatched.swap(false, Ordering::SeqCst) {
+            owner.wake();
+        }
+    }
+}
+
 impl Seat {
     /// A seat for what `work` does; `event` must end its waiting.
     pub(super) fn new(work: Loop, event: Arc<EventFd>, clock: Clock) -> Self {
@@ -90,6 +109,8 @@ impl Seat {
     ) -> bool {
         let Some(mut place) = self.sit_down(others) else { return false };
         let Some(work) = place.as_mut() else { return false };
+        // Also when a round panics: somebody must wait for the devices.
+        let _stand_up = StandUp { seat: self, others };
         let end = limit.map(|limit| self.clock.now() + limit);
         while !wanted() && !self.stop.load(Ordering::SeqCst) {
             if end.is_some_and(|end| self.clock.now() >= end) {
@@ -98,13 +119,6 @@ impl Seat {
             work.round(end);
         }
         drop(place);
-        self.stood_up.fetch_add(1, Ordering::SeqCst);
-        if others() {
-            self.vacated.store(true, Ordering::SeqCst);
-            self.owner.wake();
-        } else if self.unwatched.swap(false, Ordering::SeqCst) {
-            self.owner.wake();
-        }
         true
     }
 
