@@ -45,6 +45,8 @@ struct Inner {
     origin: usize,
     body: ArrayVec<Bytes, SLICES>,
     body_len: usize,
+    /// Size of the block behind a shared head, bytes; 0 if nobody said.
+    block: usize,
     offload: Offload,
 }
 
@@ -82,6 +84,20 @@ impl PacketBuf {
         Self::build(Head::Shared(bytes), 0)
     }
 
+    /// As [`PacketBuf::from_shared`], where the bytes keep a whole block of `block` bytes alive.
+    pub fn from_block(bytes: Bytes, block: usize) -> Self {
+        let mut packet = Self::from_shared(bytes);
+        packet.inner.block = block;
+        packet
+    }
+
+    /// Memory that a piece of the packet, as [`PacketBuf::into_chunks`] gives it, may keep alive
+    /// besides itself: the block behind it, bytes; 0 if that is not known or not more than the
+    /// packet.
+    pub fn pinned(&self) -> usize {
+        self.inner.block
+    }
+
     /// A packet that owns a copy of `bytes`, with [`HEADROOM`] before it.
     pub fn copy_from(bytes: &[u8]) -> Self {
         let mut storage = Vec::with_capacity(HEADROOM + bytes.len());
@@ -100,6 +116,7 @@ impl PacketBuf {
                 origin: start,
                 body: ArrayVec::new(),
                 body_len: 0,
+                block: 0,
                 offload: Offload::default(),
             }),
         }
@@ -287,6 +304,7 @@ impl PacketBuf {
     #[must_use]
     pub fn share(&self, offset: usize, len: usize) -> Self {
         let mut part = Self::new();
+        part.inner.block = self.inner.block;
         let (mut skip, mut left) = (offset, len);
         let head = self.head();
         if skip < head.len() {
@@ -347,11 +365,11 @@ impl PacketBuf {
     }
 
     /// Memory the packet keeps alive as far as it can know, in bytes: its storage and bookkeeping.
-    /// A shared head counts what it refers to, not the block behind it.
+    /// A shared head counts the block behind it where that is known.
     pub fn held_bytes(&self) -> usize {
         let storage = match &self.inner.head {
             Head::Owned(bytes) => bytes.capacity(),
-            Head::Shared(bytes) => bytes.len(),
+            Head::Shared(bytes) => bytes.len().max(self.inner.block),
         };
         core::mem::size_of::<Inner>() + storage + self.inner.body_len
     }
@@ -375,6 +393,7 @@ impl PacketBuf {
         self.inner.start = headroom;
         self.inner.origin = headroom;
         self.inner.head = Head::Owned(storage);
+        self.inner.block = 0;
     }
 
     fn extend_head(&mut self, part: &[u8]) {

@@ -138,7 +138,7 @@ impl FdReceiver {
         } else {
             let mut bytes = block.split().freeze();
             bytes::Buf::advance(&mut bytes, self.header);
-            PacketBuf::from_shared(bytes)
+            PacketBuf::from_block(bytes, crate::pool::BLOCK)
         };
         *packet.offload_mut() = offload;
         // Datagram boundaries matter to UDP, so merged datagrams are taken apart here.

@@ -2,6 +2,8 @@
 
 use layer::Duration;
 
+use crate::memory::MemoryLimits;
+
 /// Bytes of a buffer, Linux's three numbers. What grows, grows by what a connection moves in a
 /// round trip; what an application sized itself (SO_RCVBUF, SO_SNDBUF) stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub struct Config {
     /// Send buffers that no application sized (Linux's `tcp_wmem`). The most is twice the largest
     /// receive buffer, because a buffer holds two congestion windows: one out, one in waiting.
     pub send_buffer: BufferSizes,
+    /// Memory for the buffers of all connections (Linux's `tcp_mem`). By default 256 MiB: eight
+    /// connections at 16 MiB each way before anything gives way.
+    pub memory: MemoryLimits,
     /// Shortest retransmission timeout. RFC 6298 2.4 says 1 s; Linux says 200 ms, and so do we:
     /// with 1 s a single tail loss stops a local transfer for as long as 10,000 round trips.
     pub rto_min: Duration,
@@ -111,6 +116,7 @@ impl Config {
             key,
             receive_buffer: BufferSizes { least: 4096, initial: 65_536, most: 65_535 << 8 },
             send_buffer: BufferSizes { least: 4096, initial: 65_536, most: 32 << 20 },
+            memory: MemoryLimits::of(256 << 20),
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(120),
             rto_initial: Duration::from_secs(1),

@@ -5,6 +5,7 @@
 //! connection that stops for want of room stays due. So `poll` costs what is due (law L7), and a
 //! batch of segments is answered by one burst of output.
 
+mod budget;
 mod commands;
 mod lingering;
 mod listening;
@@ -26,6 +27,7 @@ use crate::conn::{Connection, Fate, Io, Over, Phase, note_state};
 use crate::cookie::Cookies;
 use crate::isn::IsnSource;
 use crate::listen::Listener;
+use crate::memory::Memory;
 use crate::ports::{Bound, Ports};
 use crate::requests::Requests;
 use crate::stats::Stats;
@@ -62,6 +64,8 @@ pub struct Tcp {
     /// The last time we were told, for snapshots.
     now: Instant,
     time_waits: TimeWaits,
+    /// What the buffers of all connections hold.
+    memory: Memory,
 }
 
 impl Tcp {
@@ -74,6 +78,7 @@ impl Tcp {
             ports: Ports::new(derive(key, 3), config.ephemeral_ports),
             cookies: Cookies::new(derive(key, 4)),
             requests: Requests::new(derive(key, 5)),
+            memory: Memory::new(config.memory),
             config,
             bound: FxHashMap::default(),
             listeners: FxHashMap::default(),
@@ -132,6 +137,10 @@ impl Tcp {
 
     /// Serves one due connection: timers, output, news for the hub. False if an outlet was full.
     fn serve(&mut self, key: Key, now: Instant, out: &mut Out<'_, Self>) -> bool {
+        if self.sacrifice(key, now, out) {
+            return true;
+        }
+        self.allow(key);
         let Self { table, stats, config, paths, .. } = self;
         let Some(connection) = table.get_mut(key) else { return true };
         connection.due = false;
@@ -168,6 +177,7 @@ impl Tcp {
             }
             Served::Stay => {}
         }
+        self.settle(key);
         self.hint(key);
         done
     }
@@ -247,9 +257,9 @@ impl Tcp {
 
     fn remove(&mut self, key: Key) {
         let had_tuple = self.table.forget_tuple(key);
-        if let Some(connection) = self.table.remove(key)
-            && had_tuple
-        {
+        let Some(connection) = self.table.remove(key) else { return };
+        self.release(&connection);
+        if had_tuple {
             self.ports.disconnected(connection.ends.local.port());
         }
     }
@@ -319,6 +329,7 @@ impl Layer for Tcp {
             out.up.push(answer);
         }
         self.poll_requests(now, out);
+        self.relieve();
         // Once round: what becomes due again meanwhile waits for the next call.
         for _ in 0..self.due.len() {
             let Some(key) = self.due.pop_front() else { break };
@@ -329,7 +340,7 @@ impl Layer for Tcp {
     }
 
     fn poll_at(&self) -> Option<Instant> {
-        if self.due.is_empty() && self.answers.is_empty() {
+        if self.due.is_empty() && self.answers.is_empty() && !self.memory.has_relief() {
             let waits = earliest(self.requests.next(), self.time_waits.next());
             earliest(self.deadlines.next(), waits)
         } else {
@@ -356,7 +367,7 @@ impl Accounted for Tcp {
             .iter()
             .map(|connection| {
                 let buffers = match &connection.phase {
-                    Phase::Open(open) => open.snd.buffer.len() + open.rcv.held_bytes(),
+                    Phase::Open(open) => open.snd.buffer.held_bytes() + open.rcv.held_bytes(),
                     Phase::Over(over) => over.ready.iter().map(bytes::Bytes::len).sum(),
                     Phase::Opening(_) => 0,
                 };

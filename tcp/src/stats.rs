@@ -118,6 +118,20 @@ stats! {
     abort_on_close = "TcpExtTCPAbortOnClose",
     /// Connections aborted because nobody answered.
     abort_on_timeout = "TcpExtTCPAbortOnTimeout",
+    /// Segments that found no memory at first.
+    prune_called = "TcpExtPruneCalled",
+    /// Segments dropped because there was no memory left for them.
+    rcv_pruned = "TcpExtRcvPruned",
+    /// In-order segments among them: the window was closed.
+    rcvq_drop = "TcpExtTCPRcvQDrop",
+    /// Times that early data was dropped to make place.
+    ofo_pruned = "TcpExtOfoPruned",
+    /// Receive queues copied together because they held much more than they were.
+    rcv_collapsed = "TcpExtTCPRcvCollapsed",
+    /// Times that memory pressure began.
+    memory_pressures = "TcpExtTCPMemoryPressures",
+    /// Connections that nobody owned, aborted because no memory was left.
+    abort_on_memory = "TcpExtTCPAbortOnMemory",
     /// Segments that timestamps showed to be old (PAWS).
     paws_estab = "TcpExtPAWSEstab",
     /// Keep-alive probes sent.

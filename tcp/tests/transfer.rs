@@ -196,7 +196,10 @@ impl World {
             TcpEvent::Finished { .. } => it.finished = true,
             TcpEvent::Room { bytes, .. } => it.room += bytes,
             TcpEvent::Closed { reason, .. } => it.closed = Some(reason),
-            TcpEvent::Urgent { .. } | TcpEvent::SoftError { .. } | TcpEvent::Info { .. } => {}
+            TcpEvent::Urgent { .. }
+            | TcpEvent::Collapse { .. }
+            | TcpEvent::SoftError { .. }
+            | TcpEvent::Info { .. } => {}
         }
     }
 

@@ -155,6 +155,12 @@ pub enum TcpEvent {
         /// Bytes of the stream, from its first, before the end of the urgent data.
         end: u64,
     },
+    /// The bytes that wait to be read keep far more memory alive than they are: copy them
+    /// together. From here on tcp charges the connection as if that were done.
+    Collapse {
+        /// The connection.
+        socket: SocketId,
+    },
     /// The peer has sent everything (FIN, in order).
     Finished {
         /// The connection.
@@ -201,6 +207,7 @@ impl TcpEvent {
             | Self::Data { socket, .. }
             | Self::Urgent { socket, .. }
             | Self::Finished { socket }
+            | Self::Collapse { socket }
             | Self::Room { socket, .. }
             | Self::SoftError { socket, .. }
             | Self::Closed { socket, .. }

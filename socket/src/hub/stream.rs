@@ -6,7 +6,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use layer::boundary::{SocketId, TcpCommand};
 use layer::{Either, Out};
 
@@ -15,6 +15,9 @@ use super::tcp::Phase;
 use super::urgent::Mark;
 use super::{Flags, Hub, Protocol, Readiness, Received};
 use crate::Errno;
+
+/// Largest block that received bytes are copied together in: reading lets go of it as a whole.
+const COLLAPSED: usize = 64 * 1024;
 
 /// A connection as its owner sees it.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(super) struct Stream {
     /// Bytes taken that TCP was not told of for want of room.
     owed_credit: u32,
     block: Block,
+    /// Bytes at the front of the inbox that stand in blocks of their own size.
+    tight: usize,
     /// The peer's urgent data.
     pub(super) mark: Mark,
 }
@@ -56,18 +61,20 @@ impl Stream {
             granted: 0,
             owed_credit: 0,
             block: Block::default(),
+            tight: 0,
             mark: Mark::default(),
         }
     }
 
-    pub(super) fn readiness(&self, starved: bool) -> Readiness {
+    pub(super) fn readiness(&self, starved: bool, lowat: bool) -> Readiness {
         let ended = self.finished || self.read_shut || self.gone;
         let closed = self.write_shut || self.gone;
         // As Linux: writable with a third of the buffer free, so that a fast sender is not woken
         // for every acknowledgement. But what TCP found worth granting is worth telling: the
-        // buffer may have shrunk since the rest was sent.
-        let enough = self.outstanding.min(self.granted) / 2;
-        let room = self.room > 0 && self.room >= enough && !starved;
+        // buffer may have shrunk since the rest was sent, and with TCP_NOTSENT_LOWAT room comes
+        // when TCP wants more, however much is out.
+        let enough = lowat || self.room >= self.outstanding.min(self.granted) / 2;
+        let room = self.room > 0 && enough && !starved;
         Readiness {
             readable: !self.inbox.is_empty() || ended,
             // At the end of the stream there is no more to come.
@@ -117,7 +124,40 @@ impl Stream {
             }
         }
         self.mark.took(bytes);
+        self.tight = self.tight.saturating_sub(bytes);
         (items, bytes)
+    }
+
+    /// Copies what waits to be read into blocks of its own size, but for what was copied before;
+    /// returns how many chunks fewer there are.
+    pub(super) fn collapse(&mut self) -> usize {
+        let before = self.inbox.len();
+        let (mut kept, mut bytes) = (0, 0);
+        while bytes < self.tight
+            && let Some(chunk) = self.inbox.get(kept)
+        {
+            bytes += chunk.len();
+            kept += 1;
+        }
+        let loose: Vec<Bytes> = self.inbox.drain(kept..).collect();
+        let mut group = 0;
+        while group < loose.len() {
+            let mut end = group;
+            let mut size = 0;
+            while let Some(chunk) = loose.get(end)
+                && (size == 0 || size + chunk.len() <= COLLAPSED)
+            {
+                size += chunk.len();
+                end += 1;
+            }
+            let mut block = BytesMut::with_capacity(size);
+            loose.iter().take(end).skip(group).for_each(|chunk| block.extend_from_slice(chunk));
+            self.inbox.push_back(block.freeze());
+            group = end;
+        }
+        self.inbox.shrink_to_fit();
+        self.tight = self.inbox.iter().map(Bytes::len).sum();
+        before - self.inbox.len()
     }
 }
 

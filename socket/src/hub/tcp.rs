@@ -91,7 +91,7 @@ impl TcpSocket {
             Phase::Listening { queue } => {
                 Readiness { readable: !queue.is_empty(), ..Readiness::default() }
             }
-            Phase::Open(stream) => stream.readiness(starved),
+            Phase::Open(stream) => stream.readiness(starved, self.options.notsent_lowat.is_some()),
         };
         readiness.error = error;
         readiness.readable |= error;
@@ -289,6 +289,12 @@ impl Hub {
                 }
             }
             TcpEvent::Urgent { socket: _, end } => socket.urgent(end),
+            TcpEvent::Collapse { socket: _ } => {
+                if let Phase::Open(stream) = &mut tcp.phase {
+                    let merged = stream.collapse();
+                    self.taken(merged, 0, out);
+                }
+            }
             TcpEvent::Finished { socket: _ } => {
                 if let Phase::Open(stream) = &mut tcp.phase {
                     stream.finished = true;

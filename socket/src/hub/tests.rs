@@ -567,3 +567,25 @@ fn a_close_that_lingers_is_over_when_tcp_says_so() {
     assert_eq!(bench.hub.completed(id), Err(Errno::BADF));
     assert_eq!(bench.hub.sockets(), 0);
 }
+
+#[test]
+fn what_waits_to_be_read_is_copied_together_when_tcp_asks() {
+    let mut bench = Bench::new();
+    let id = bench.connection(10);
+    // A slice keeps all of its block alive.
+    let block = Bytes::from(vec![7; 1000]);
+    for at in 0..3 {
+        let chunk = block.slice(at..=at);
+        bench.tcp(TcpEvent::Data { socket: id, chunk });
+    }
+    assert!(!block.is_unique());
+    bench.tcp(TcpEvent::Collapse { socket: id });
+    assert!(block.is_unique(), "nobody else refers to it any more");
+    assert_eq!((bench.hub.held_items(), bench.hub.held_bytes()), (1, 3));
+    // What is tight already stays where it is.
+    bench.tcp(TcpEvent::Data { socket: id, chunk: Bytes::from_static(b"8") });
+    bench.tcp(TcpEvent::Collapse { socket: id });
+    let mut chunks = Vec::new();
+    assert_eq!(hub!(bench.recv_chunks(id, 100, &mut chunks)), Ok(4));
+    assert_eq!(chunks, [&[7, 7, 7][..], b"8"]);
+}

@@ -292,6 +292,12 @@ impl Open {
             io.out.drop(Reason::TcpNoConnection, segment);
             return Step::Done(Fate::failed(SocketError::ConnectionAborted));
         }
+        let text_end = segment.seq.plus(u32::try_from(segment.payload.len()).unwrap_or(u32::MAX));
+        if !self.make_place(io, &mut segment) {
+            self.send_ack(ends, io);
+            segment.seq = text_end;
+            return Step::Next(segment);
+        }
         let text = core::mem::take(&mut segment.payload);
         let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let size = text.offload().segmentation.map_or(len, |s| u32::from(s.size));

@@ -5,8 +5,15 @@ use layer::boundary::TcpOptions;
 
 use crate::config::Config;
 use crate::conn::Open;
+use crate::memory::Allowance;
 use crate::segment::Segment;
 use crate::send::room::Fill;
+
+/// A send buffer under memory pressure is no larger than an initial one.
+const SQUEEZED_ROOM: u32 = 65_536;
+
+/// A send buffer when no memory is left: Linux's least.
+const LEAST_ROOM: u32 = 4096;
 
 impl Open {
     /// The options were changed.
@@ -43,9 +50,11 @@ impl Open {
     /// The application has taken `bytes` of what was delivered: the window may open, and the buffer
     /// grow.
     pub fn consumed(&mut self, now: Instant, bytes: u32, config: &Config) {
-        self.rcv.window.consumed(bytes);
+        self.rcv.consumed(bytes);
         let fitting = self.rcv.tuning.taken(now, bytes, self.rcv.ack.segment());
-        if let (Some(fitting), None) = (fitting, self.options.receive_buffer) {
+        if let (Some(fitting), None) = (fitting, self.options.receive_buffer)
+            && !self.rcv.allowance.squeezed
+        {
             self.rcv.window.grow(fitting.min(config.receive_buffer.most));
         }
         if self.rcv.window.update_due(self.rcv.nxt) {
@@ -57,18 +66,26 @@ impl Open {
     /// is out and one to follow.
     pub fn grow_send_buffer(&mut self, config: &Config) {
         let wanted = self.cc.cwnd().saturating_mul(2).min(config.send_buffer.most);
-        if self.options.send_buffer.is_none() && wanted > self.room.capacity() {
+        let free = self.options.send_buffer.is_none() && !self.rcv.allowance.squeezed;
+        if free && wanted > self.room.capacity() {
             self.room.set_capacity(wanted);
         }
     }
 
     /// Send buffer that the hub should be granted now, bytes.
     pub fn room_to_grant(&self) -> Option<u32> {
+        let Allowance { more: _, squeezed, exhausted } = self.rcv.allowance;
+        let limit = match (squeezed, exhausted) {
+            (_, true) => LEAST_ROOM,
+            (true, false) => SQUEEZED_ROOM,
+            (false, false) => u32::MAX,
+        };
         self.room.to_grant(Fill {
             held: u32::try_from(self.snd.buffer.len()).unwrap_or(u32::MAX),
             unsent: self.snd.unsent(),
             lowat: self.options.notsent_lowat,
             mss: self.snd.mss,
+            limit,
         })
     }
 }

@@ -15,6 +15,7 @@ pub mod opening;
 pub mod output;
 pub mod path;
 pub mod patience;
+pub mod shortage;
 pub mod state;
 
 use core::net::SocketAddr;
@@ -76,6 +77,10 @@ pub struct Connection {
     pub orphan: bool,
     /// It stands on the due list.
     pub due: bool,
+    /// Memory that it is charged with, bytes.
+    pub charged: u32,
+    /// It waits for memory to open its window.
+    pub starved: bool,
     /// The earliest hint in the deadline heap.
     pub hinted: Option<Instant>,
 }
@@ -207,6 +212,7 @@ impl Open {
             || urgent.is_some()
             || soft_error.is_some()
             || self.rcv.has_ready()
+            || self.rcv.collapse_due
             || self.room_to_grant().is_some()
     }
 
@@ -229,6 +235,9 @@ impl Open {
         }
         if let Some(chunk) = self.rcv.take_ready() {
             return Some(TcpEvent::Data { socket, chunk });
+        }
+        if self.rcv.take_collapse() {
+            return Some(TcpEvent::Collapse { socket });
         }
         if core::mem::take(&mut self.tell.finished) {
             return Some(TcpEvent::Finished { socket });

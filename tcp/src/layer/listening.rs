@@ -55,7 +55,7 @@ impl Tcp {
             self.stats.listen_drops += 1;
             return out.drop(Reason::TcpBacklogFull, ());
         }
-        if self.table.len() >= self.config.max_connections {
+        if self.table.len() >= self.config.max_connections || self.memory.is_exhausted() {
             self.stats.listen_drops += 1;
             return out.drop(Reason::TcpTableFull, ());
         }

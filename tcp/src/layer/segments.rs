@@ -54,6 +54,7 @@ impl Tcp {
 
     /// A segment for a connection in the table.
     fn deliver(&mut self, key: Key, now: Instant, segment: Segment, out: &mut Out<'_, Self>) {
+        self.allow(key);
         let Self { table, stats, config, .. } = self;
         let Some(connection) = table.get_mut(key) else { return };
         let io = &mut Io { now, out, stats, config };
@@ -74,6 +75,7 @@ impl Tcp {
             }
             Led::Nothing => {}
         }
+        self.settle(key);
         self.hint(key);
     }
 
@@ -147,8 +149,15 @@ impl Tcp {
     /// Puts a connection in the table and starts its timer.
     pub(super) fn insert(&mut self, ends: Ends, phase: Phase) -> Key {
         self.ports.connected(ends.local.port());
-        let connection = Connection { ends, phase, orphan: false, due: false, hinted: None };
-        let key = self.table.insert(connection);
+        let key = self.table.insert(Connection {
+            ends,
+            phase,
+            orphan: false,
+            due: false,
+            charged: 0,
+            starved: false,
+            hinted: None,
+        });
         self.hint(key);
         key
     }

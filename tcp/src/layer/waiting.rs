@@ -35,7 +35,9 @@ impl Tcp {
         let wait = open.time_wait(&connection.ends);
         // RFC 9293 3.6.1 MUST-13: 2 MSL.
         let until = now + io.config.time_wait;
-        self.table.remove(key);
+        if let Some(connection) = self.table.remove(key) {
+            self.release(&connection);
+        }
         self.time_waits.insert(&Tuple { local, remote }, wait, until);
         if !orphan {
             self.unbind(id);
@@ -78,13 +80,14 @@ impl Tcp {
         }
     }
 
-    /// No connection more can be taken in. Those that only wait out old duplicates give way first.
+    /// No connection more can be taken in, for want of places or of memory. Those that only wait
+    /// out old duplicates give way first.
     pub(super) fn is_full(&mut self) -> bool {
         if self.connection_count() >= self.config.max_connections
             && let Some(tuple) = self.time_waits.pop_oldest()
         {
             self.ports.disconnected(tuple.local.port());
         }
-        self.connection_count() >= self.config.max_connections
+        self.connection_count() >= self.config.max_connections || self.memory.is_exhausted()
     }
 }

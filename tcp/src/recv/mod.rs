@@ -5,6 +5,7 @@ pub mod ecn;
 pub mod paws;
 pub mod reassembly;
 pub mod sack;
+pub mod share;
 pub mod tuning;
 pub mod urgent;
 pub mod window;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use layer::{Instant, PacketBuf};
 
+use crate::memory::Allowance;
 use crate::options::{Options, SackBlocks};
 use crate::seq::Seq;
 use ack::AckPolicy;
@@ -55,7 +57,16 @@ pub struct Receiver {
     /// The last small pieces of it, copied together: a reference would pin a whole frame for a
     /// few bytes, and the window counts only bytes.
     gathered: BytesMut,
+    /// Memory that the charged bytes keep alive: ours, and the hub's.
+    handed: u32,
+    /// The share of all memory that the connection may take.
+    pub allowance: Allowance,
+    /// The hub is to copy together what it holds.
+    pub collapse_due: bool,
 }
+
+/// What a chunk in a queue costs besides its bytes: its entry, its reference count, the allocator.
+pub const CHUNK: u32 = 128;
 
 /// Pieces below this are copied out of their frame.
 const SMALL: usize = 1024;
@@ -97,6 +108,9 @@ impl Receiver {
             early: Reassembly::default(),
             ready: VecDeque::new(),
             gathered: BytesMut::new(),
+            handed: 0,
+            allowance: Allowance::default(),
+            collapse_due: false,
         }
     }
 
@@ -105,7 +119,7 @@ impl Receiver {
         if seq.after(self.nxt) {
             // RFC 9293 3.10.7.4 SHLD-31: early segments are kept.
             let end = seq.plus(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-            let kept = self.early.insert(seq, bytes, max_pieces);
+            let kept = self.early.insert(seq, share::trim(bytes), max_pieces);
             if let Some(sack) = &mut self.sack {
                 match kept {
                     Kept::New => sack.arrived(seq, &self.early),
@@ -136,11 +150,15 @@ impl Receiver {
         self.nxt = self.nxt.plus(len);
         self.bytes_received += u64::from(len);
         self.window.charge(len);
+        let bytes = if self.window.is_squeezed() { share::trim(bytes) } else { bytes };
+        let pinned = bytes.pinned();
         for chunk in bytes.into_chunks() {
             if chunk.len() < SMALL {
                 self.gathered.extend_from_slice(&chunk);
+                self.hold(chunk.len());
             } else {
                 self.gather();
+                self.hold(chunk.len().max(pinned));
                 self.ready.push_back(chunk);
             }
         }
@@ -148,7 +166,8 @@ impl Receiver {
 
     fn gather(&mut self) {
         if !self.gathered.is_empty() {
-            self.ready.push_back(self.gathered.split().freeze());
+            // The whole block goes along: what stayed of it would be held by an idle connection.
+            self.ready.push_back(core::mem::take(&mut self.gathered).freeze());
         }
     }
 
@@ -194,7 +213,7 @@ impl Receiver {
         self.early.len() + self.ready.len() + usize::from(!self.gathered.is_empty())
     }
 
-    /// Bytes held.
+    /// Bytes held here; what the hub holds is not among them.
     pub fn held_bytes(&self) -> usize {
         let ready = self.ready.iter().map(Bytes::len).sum::<usize>();
         self.early.held_bytes() + ready + self.gathered.len()

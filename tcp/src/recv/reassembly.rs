@@ -19,6 +19,8 @@ use crate::seq::Seq;
 #[derive(Debug, Default)]
 pub struct Reassembly {
     pieces: VecDeque<Piece>,
+    /// Memory they keep alive, bytes.
+    held: usize,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Reassembly {
                     return if kept == Kept::New { kept } else { Kept::Full };
                 }
                 let part = if gap == len { bytes.clone() } else { bytes.share(0, gap as usize) };
+                self.held += part.held_bytes();
                 self.pieces.insert(at, Piece { seq, bytes: part });
                 kept = Kept::New;
                 at += 1;
@@ -90,6 +93,7 @@ impl Reassembly {
             return None;
         }
         let Piece { seq, mut bytes } = self.pieces.pop_front()?;
+        self.held = self.held.saturating_sub(bytes.held_bytes());
         bytes.advance(usize::try_from(nxt.since(seq)).unwrap_or(usize::MAX));
         Some(bytes)
     }
@@ -114,7 +118,20 @@ impl Reassembly {
 
     /// Memory they keep alive, bytes.
     pub fn held_bytes(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.bytes.held_bytes()).sum()
+        self.held
+    }
+
+    /// Drops pieces, the last ones first, until `goal` bytes of memory are free or nothing is
+    /// left; returns how many were freed. The peer was told of them, but not that they are safe
+    /// (RFC 2018 8).
+    pub fn prune(&mut self, goal: usize) -> usize {
+        let before = self.held;
+        while before - self.held < goal
+            && let Some(piece) = self.pieces.pop_back()
+        {
+            self.held = self.held.saturating_sub(piece.bytes.held_bytes());
+        }
+        before - self.held
     }
 
     /// Nothing is early.
@@ -166,6 +183,21 @@ mod tests {
             }
             prop_assert!(!have[nxt]);
         }
+    }
+
+    // test: RFC 2018 8
+    #[test]
+    fn the_last_pieces_give_way_first() {
+        let mut reassembly = Reassembly::default();
+        for n in 0..4 {
+            reassembly.insert(Seq(n * 10), PacketBuf::copy_from(b"x"), 10);
+        }
+        let one = reassembly.held_bytes() / 4;
+        assert_eq!(reassembly.prune(one + 1), 2 * one);
+        assert_eq!(reassembly.island(Seq(10)), Some((Seq(10), Seq(11))));
+        assert_eq!(reassembly.island(Seq(20)), None);
+        assert_eq!(reassembly.prune(usize::MAX), 2 * one);
+        assert_eq!((reassembly.held_bytes(), reassembly.len()), (0, 0));
     }
 
     #[test]

@@ -15,12 +15,27 @@ pub struct ReceiveWindow {
     scale: u8,
     /// A segment, bytes: the unit of silly windows.
     mss: u32,
+    /// Memory is short: no more than [`SQUEEZED`] segments are offered anew.
+    squeezed: bool,
+    /// There is no memory: closed, whatever was offered.
+    shut: bool,
 }
+
+/// Segments of a window under memory pressure, as in Linux.
+const SQUEEZED: u32 = 4;
 
 impl ReceiveWindow {
     /// A buffer of `capacity` bytes; the SYN told the peer of `offered` of them from `nxt` on.
     pub fn new(capacity: u32, nxt: Seq, offered: u32, scale: u8, mss: u32) -> Self {
-        Self { capacity, charged: 0, edge: nxt.plus(offered), scale, mss }
+        Self {
+            capacity,
+            charged: 0,
+            edge: nxt.plus(offered),
+            scale,
+            mss,
+            squeezed: false,
+            shut: false,
+        }
     }
 
     /// RCV.WND as the peer knows it: what it may send from `nxt` on.
@@ -56,6 +71,31 @@ impl ReceiveWindow {
     /// Changes the buffer's size; a window that was offered stays offered.
     pub fn set_capacity(&mut self, capacity: u32) {
         self.capacity = capacity;
+    }
+
+    /// Memory is short, or no longer.
+    pub fn squeeze(&mut self, squeezed: bool) {
+        self.squeezed = squeezed;
+    }
+
+    /// Closes the window at once, taking back what was offered beyond `nxt`.
+    pub fn shut(&mut self, nxt: Seq) {
+        (self.shut, self.edge) = (true, nxt);
+    }
+
+    /// There is memory again.
+    pub fn reopen(&mut self) {
+        self.shut = false;
+    }
+
+    /// Memory is short.
+    pub fn is_squeezed(&self) -> bool {
+        self.squeezed
+    }
+
+    /// The window is closed for want of memory.
+    pub fn is_shut(&self) -> bool {
+        self.shut
     }
 
     /// Makes the buffer larger, if `capacity` is more than it has.
@@ -108,7 +148,12 @@ impl ReceiveWindow {
     }
 
     fn free(&self) -> u32 {
-        self.capacity.saturating_sub(self.charged).min(self.expressible())
+        let limit = match (self.shut, self.squeezed) {
+            (true, _) => 0,
+            (false, true) => self.mss.saturating_mul(SQUEEZED),
+            (false, false) => self.expressible(),
+        };
+        self.capacity.saturating_sub(self.charged).min(self.expressible()).min(limit)
     }
 }
 

@@ -24,6 +24,9 @@ const SMALL: usize = 8 * 1024;
 /// Size of a tail block: one allocation for at least that many bytes of small writes.
 const BLOCK: usize = 64 * 1024;
 
+/// What a chunk costs besides its bytes.
+const CHUNK: usize = 64;
+
 /// Bytes to be sent and bytes sent but not acknowledged.
 #[derive(Debug, Default)]
 pub struct SendBuffer {
@@ -73,6 +76,11 @@ impl SendBuffer {
     /// Bytes held.
     pub fn len(&self) -> usize {
         usize::try_from(self.end - self.start).unwrap_or(usize::MAX)
+    }
+
+    /// Memory held, bytes: what is in it, and the rest of the block that small writes gather in.
+    pub fn held_bytes(&self) -> usize {
+        self.len() + self.tail.capacity() - self.tail.len() + self.chunks.len() * CHUNK
     }
 
     /// Bytes before `position` are acknowledged and let go; returns how many.

@@ -29,6 +29,8 @@ pub struct Fill {
     pub lowat: Option<u32>,
     /// Largest segment, bytes.
     pub mss: u32,
+    /// The buffer is treated as no larger than this: memory is short.
+    pub limit: u32,
 }
 
 impl Room {
@@ -60,8 +62,9 @@ impl Room {
     /// Bytes worth granting now: room is granted in big steps. A hub without credit cannot starve:
     /// when the buffer has emptied, all of it is room.
     pub fn to_grant(self, fill: Fill) -> Option<u32> {
-        let free = self.capacity.saturating_sub(fill.held).saturating_sub(self.credit);
-        let step = self.capacity / 4;
+        let capacity = self.capacity.min(fill.limit);
+        let free = capacity.saturating_sub(fill.held).saturating_sub(self.credit);
+        let step = capacity / 4;
         let (room, step) = match fill.lowat {
             None => (free, step),
             Some(lowat) => {
@@ -79,7 +82,7 @@ impl Room {
 mod tests {
     use super::*;
 
-    const EMPTY: Fill = Fill { held: 0, unsent: 0, lowat: None, mss: 1460 };
+    const EMPTY: Fill = Fill { held: 0, unsent: 0, lowat: None, mss: 1460, limit: u32::MAX };
 
     #[test]
     fn the_whole_buffer_is_granted_once() {
