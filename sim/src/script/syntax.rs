@@ -36,6 +36,9 @@ impl Default for Settings {
             mtu: 1500,
             nodelay: false,
             quickack: false,
+            cork: false,
+            notsent_lowat: None,
+            memory: None,
             receive_buffer: None,
             send_buffer: None,
             keepalive: None,
@@ -57,6 +60,9 @@ impl Settings {
         match text.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["mtu", bytes] => self.mtu = number(bytes)?,
             ["nodelay"] => self.nodelay = true,
+            ["cork"] => self.cork = true,
+            ["notsent_lowat", bytes] => self.notsent_lowat = Some(number(bytes)?),
+            ["memory", bytes] => self.memory = Some(number(bytes)?),
             ["quickack"] => self.quickack = true,
             ["receive_buffer", bytes] => self.receive_buffer = Some(number(bytes)?),
             ["send_buffer", bytes] => self.send_buffer = Some(number(bytes)?),
@@ -137,6 +143,10 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["write", bytes, word] => Call::Write(number(bytes)?, Some(errno(word)?)),
         ["urgent", bytes] => Call::Urgent(number(bytes)?),
         ["mark", answer] => Call::Mark(yes(answer)?),
+        ["writable", answer] => Call::Writable(yes(answer)?),
+        ["cork", answer] => Call::Cork(on(answer)?),
+        ["nodelay", answer] => Call::NoDelay(on(answer)?),
+        ["quickack", answer] => Call::QuickAck(on(answer)?),
         ["priority", answer] => Call::Priority(yes(answer)?),
         ["read", bytes, "of", most] => Call::ReadOf(number(bytes)?, number(most)?),
         ["read", word] => match number(word) {
@@ -168,6 +178,14 @@ fn icmp(name: &str) -> Result<(u8, u8), String> {
         "time-exceeded" => (11, 0),
         _ => return Err(format!("no such ICMP error: {name:?}")),
     })
+}
+
+fn on(word: &str) -> Result<bool, String> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("neither on nor off: {word:?}")),
+    }
 }
 
 fn yes(text: &str) -> Result<bool, String> {

@@ -100,6 +100,7 @@ impl Tcp {
             && let Phase::Open(open) = &mut connection.phase
         {
             change(open, config);
+            self.settle(key);
             self.mark_due(key);
         }
     }

@@ -16,6 +16,10 @@ use crate::seq::Seq;
 /// Segments of an initial window (RFC 6928): what one round trip brings at first.
 const INITIAL_SEGMENTS: u32 = 10;
 
+/// No more than this is taken for that, bytes: it has to be well below the smallest initial buffer,
+/// or a sender of large segments could not show that it wants more.
+const INITIAL_MOST: u32 = 16 * 1024;
+
 /// Segments of slack in a window, as in Linux: several may be lost, or waiting for the reader.
 const SLACK_SEGMENTS: u32 = 16;
 
@@ -79,7 +83,7 @@ impl Tuning {
         }
         self.since = now;
         let taken = core::mem::take(&mut self.taken);
-        let before = self.most.max(INITIAL_SEGMENTS.saturating_mul(mss));
+        let before = self.most.max(INITIAL_SEGMENTS.saturating_mul(mss).min(INITIAL_MOST));
         if taken <= before {
             return None;
         }
@@ -133,6 +137,13 @@ mod tests {
         for n in 1..1000 {
             assert_eq!(tuning.taken(ms(10 * n), 9_999, MSS), None);
         }
+    }
+
+    /// (2 * 40,000 + 16 * 9,000) * (1 + 2 * (40,000 - 16,384) / 16,384), rounded down twice.
+    #[test]
+    fn large_segments_grow_the_buffer_too() {
+        let mut tuning = with_round_trip(100);
+        assert_eq!(tuning.taken(ms(100), 40_000, 9000), Some(224_000 + 2 * 322_875));
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl Player<'_> {
                 let socket = self.current()?;
                 expect_equal(*expected, self.host.at_mark(now, socket))
             }
+            Call::Writable(expected) => {
+                let readiness = self.host.readiness(self.current()?);
+                expect_equal(*expected, readiness.map(|readiness| readiness.writable))
+            }
+            Call::Cork(on) => self.set_options(|options| options.cork = *on),
+            Call::NoDelay(on) => self.set_options(|options| options.nodelay = *on),
+            Call::QuickAck(on) => self.set_options(|options| options.quickack = *on),
             Call::Priority(expected) => {
                 let readiness = self.host.readiness(self.current()?);
                 expect_equal(*expected, readiness.map(|readiness| readiness.priority))
@@ -135,9 +142,11 @@ impl Player<'_> {
 
     fn configure(&mut self, socket: SocketId) -> Result<(), String> {
         let Settings { nodelay, quickack, receive_buffer, send_buffer, .. } = *self.settings;
+        let Settings { cork, notsent_lowat, .. } = *self.settings;
         let Settings { keepalive, user_timeout, linger, receive_errors, .. } = *self.settings;
         let change = |options: &mut TcpOptions| {
             (options.nodelay, options.quickack) = (nodelay, quickack);
+            (options.cork, options.notsent_lowat) = (cork, notsent_lowat);
             (options.receive_buffer, options.send_buffer) = (receive_buffer, send_buffer);
             (options.user_timeout, options.linger) = (user_timeout, linger);
             options.keepalive = keepalive.is_some();
@@ -151,6 +160,12 @@ impl Player<'_> {
             hub.set_option(socket, SocketOption::ReceiveErrors, &told, out)?;
             hub.set_tcp_options(socket, change, out)
         });
+        set.map_err(|errno| format!("{errno:?}"))
+    }
+
+    fn set_options(&mut self, change: impl FnOnce(&mut TcpOptions)) -> Result<(), String> {
+        let socket = self.current()?;
+        let set = self.host.with_hub(self.now, |hub, out| hub.set_tcp_options(socket, change, out));
         set.map_err(|errno| format!("{errno:?}"))
     }
 
