@@ -11,7 +11,12 @@ impl Open {
     /// What the connection may do in the step that follows.
     pub fn allow(&mut self, allowance: Allowance) {
         self.rcv.allowance = allowance;
+        let relieved = self.rcv.window.is_squeezed() && !allowance.squeezed;
         self.rcv.window.squeeze(allowance.squeezed);
+        // What was read under pressure was not worth telling then.
+        if relieved && self.rcv.window.update_due(self.rcv.nxt) {
+            self.rcv.ack.demand();
+        }
         let enough = self.rcv.ack.segment().max(self.snd.mss).saturating_add(CHUNK);
         if self.rcv.window.is_shut() && allowance.more >= enough {
             self.rcv.window.reopen();

@@ -214,6 +214,23 @@ mod tests {
         assert_eq!(window.advertise(nxt), 1460);
     }
 
+    #[test]
+    fn under_pressure_four_segments_are_offered_and_none_taken_back() {
+        let mut window = ReceiveWindow::new(60_000, Seq(0), 60_000, 0, 1000);
+        window.squeeze(true);
+        window.charge(20_000);
+        assert_eq!(window.advertise(Seq(20_000)), 40_000, "promised");
+        window.charge(38_000);
+        window.consumed(58_000);
+        assert_eq!(window.advertise(Seq(58_000)), 4000, "2000 were left of the promise");
+        window.squeeze(false);
+        assert_eq!(window.advertise(Seq(58_000)), 60_000);
+        window.shut(Seq(58_000));
+        assert_eq!((window.advertise(Seq(58_000)), window.update_due(Seq(58_000))), (0, false));
+        window.reopen();
+        assert!(window.update_due(Seq(58_000)));
+    }
+
     // test: RFC 9293 REC-1
     #[test]
     fn the_largest_window_fits_32_bits() {

@@ -1,7 +1,7 @@
 //! The calls of a script, made on the host's sockets.
 
 use layer::Counted;
-use socket::{OptionValue, SocketOption};
+use socket::{OptionValue, Readiness, SocketOption};
 
 use super::*;
 
@@ -32,17 +32,11 @@ impl Player<'_> {
                 let socket = self.current()?;
                 expect_equal(*expected, self.host.at_mark(now, socket))
             }
-            Call::Writable(expected) => {
-                let readiness = self.host.readiness(self.current()?);
-                expect_equal(*expected, readiness.map(|readiness| readiness.writable))
-            }
+            Call::Writable(expected) => self.is_ready(*expected, |readiness| readiness.writable),
             Call::Cork(on) => self.set_options(|options| options.cork = *on),
             Call::NoDelay(on) => self.set_options(|options| options.nodelay = *on),
             Call::QuickAck(on) => self.set_options(|options| options.quickack = *on),
-            Call::Priority(expected) => {
-                let readiness = self.host.readiness(self.current()?);
-                expect_equal(*expected, readiness.map(|readiness| readiness.priority))
-            }
+            Call::Priority(expected) => self.is_ready(*expected, |readiness| readiness.priority),
             Call::ReadOf(bytes, most) => self.read(&Ok(*bytes), *most),
             Call::Read(expected) => {
                 let wanted = expected.as_ref().map_or(1, |bytes| (*bytes).max(1));
@@ -161,6 +155,10 @@ impl Player<'_> {
             hub.set_tcp_options(socket, change, out)
         });
         set.map_err(|errno| format!("{errno:?}"))
+    }
+
+    fn is_ready(&self, expected: bool, how: impl Fn(Readiness) -> bool) -> Result<(), String> {
+        expect_equal(expected, self.host.readiness(self.current()?).map(how))
     }
 
     fn set_options(&mut self, change: impl FnOnce(&mut TcpOptions)) -> Result<(), String> {
