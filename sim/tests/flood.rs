@@ -2,6 +2,8 @@
 //! with a hole behind every byte (RFC 4987, RFC 5961). A server, an honest client 10 ms away whose
 //! connection must not notice anything, and somebody who sends what he likes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests count as no test")]
+
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
