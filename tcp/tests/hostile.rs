@@ -83,7 +83,7 @@ fn a_larger_receive_buffer_opens_the_window() {
 
 /// SO_RCVBUF set in the middle of a handshake: the scale that the SYN named stays in force, or the
 /// peer would take each window for 256 times what it is.
-// test: RFC 7323 2.3
+// RFC 7323 2.3, both sides keep the scale that their SYN named.
 #[test]
 fn the_window_scale_is_the_one_that_the_syn_named() {
     let small = || Box::new(TcpOptions { receive_buffer: Some(4000), ..TcpOptions::default() });

@@ -32,7 +32,7 @@ impl Open {
         if lost > 0 && !self.only_probe_lost() && self.snd.recovery.enter(self.snd.nxt) {
             io.stats.sack_recovery += 1;
             self.reduce(ends, io, flight);
-            // RFC 8985 7.4: recovery counts the loss; the probe must not count it again.
+            // RFC 8985 7.4, recovery counts the loss; the probe must not count it again.
             (self.snd.probe, self.timers.probe) = (None, None);
             let prr = Prr::new(pipe);
             // RFC 9937 5: the first resend is not held back.
@@ -209,7 +209,7 @@ impl Open {
         };
         let lone = flight <= self.snd.mss;
         let at = io.now + Rack::probe_timeout(self.snd.rtt.srtt(), lone);
-        // RFC 8985 7.2: no later than the retransmission timer, in whose place it comes then; but a
+        // RFC 8985 7.2, no later than the retransmission timer, in whose place it comes then; but a
         // rescue does not put off the timeout.
         if at < expires || self.snd.recovery.phase() == Phase::Open {
             self.timers.probe.get_or_insert(at.min(expires));

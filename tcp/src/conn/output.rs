@@ -33,7 +33,7 @@ pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, reachability: Re
         destination,
         protocol: protocol::TCP,
         ttl: ends.ttl,
-        // RFC 3168 5: the ECN field is TCP's own, whatever IP_TOS says.
+        // RFC 3168 5, the ECN field is TCP's own, whatever IP_TOS says.
         tos: (ends.tos & !codepoint::MASK) | segment.ecn,
         // RFC 8900: TCP never emits fragments; a path that is too narrow says so (RFC 1191).
         dont_fragment: true,

@@ -36,7 +36,7 @@ impl Handshake {
         let bits = match policy {
             // RFC 3168 6.1.1: an answer has ECE alone, and only if it was asked.
             Policy::Passive | Policy::Active if answer && self.is_asked() => Flags::ECE,
-            // RFC 3168 6.1.1.1: somebody on the way may not let it through: then without.
+            // RFC 3168 6.1.1.1, somebody on the way may not let it through: then without.
             Policy::Active if !answer && retries == 0 => Flags::ECE.with(Flags::CWR),
             Policy::Off | Policy::Passive | Policy::Active => Flags::default(),
         };
@@ -128,7 +128,7 @@ impl Ecn {
 
     /// The ECN field for text that leaves now, and CWR if it is due.
     pub fn on_text(&mut self, new: bool) -> (u8, Flags) {
-        // RFC 3168 6.1.5: what is sent again is not ECT, nor (6.1.6) is a probe of a closed window.
+        // RFC 3168 6.1.5, what is sent again is not ECT, nor (6.1.6) is a probe of a closed window.
         if !self.marks || !new {
             return (codepoint::NOT_ECT, Flags::default());
         }
