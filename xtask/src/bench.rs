@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: bulk throughput and round trips beside the kernel's own stack.
+//! `cargo xtask bench`: throughput, round trips, connections and memory, beside the kernel's own
+//! stack and others.
 //!
 //! One table out of one run: every row in every round, so that a busy minute of the machine falls
 //! on all; each row a median, a range and a ratio to the kernel over veth, measured by the same
@@ -18,16 +19,19 @@ use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::install;
-use crate::netns::case::Pipeline;
 use crate::netns::{namespace, wait};
 use outcome::Outcome;
 use peer::Standing;
-use plan::{Peer, Row, Setup};
+use plan::{Choice, Peer, Row, Setup};
 
 mod build;
+pub(crate) mod ceiling;
 mod chart;
+mod choose;
+mod contender;
 mod cpu;
 pub(crate) mod load;
+mod measure;
 mod outcome;
 mod peer;
 mod plan;
@@ -35,6 +39,7 @@ mod round;
 mod scale;
 mod stats;
 mod table;
+mod targets;
 
 #[cfg(test)]
 mod tests;
@@ -43,11 +48,12 @@ mod tests;
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
-  cargo xtask bench --quick                        all rows once, a second each
+  cargo xtask bench --install --also iperf3        as in the README: ten minutes
+  cargo xtask bench --quick --peers stackd         our own, and the kernel's, once
   cargo xtask bench --filter bulk --filter inline  bulk rows of stackd inline, and the kernel's
   cargo xtask bench --rounds 9 --json bench.json --svg bench.svg
   cargo xtask bench scale                          memory and time with 100,000 connections
-  cargo xtask bench --list                         names of all rows")]
+  cargo xtask bench --list --all                   names of all rows")]
 pub(crate) struct Args {
     #[command(subcommand)]
     task: Option<Task>,
@@ -55,18 +61,27 @@ pub(crate) struct Args {
     /// kernel's row beside them
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
+    /// Measure only peers whose name contains one of these texts, and the kernel
+    #[arg(long, value_name = "TEXT,...", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Every row: larger packets, everything without offload, more connections
+    #[arg(long)]
+    all: bool,
+    /// Install Debian packages of peers that are missing, instead of leaving these out
+    #[arg(long)]
+    install: bool,
     /// Seconds of each measurement
-    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
     seconds: f64,
     /// Rounds over all rows
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     rounds: usize,
     /// One round of one second
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// Largest IP packet of the devices, bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1500)]
-    mtu: u32,
+    /// Largest IP packet of the devices, bytes [default: 1500; with --all 9000 and 65520 too]
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u32>,
     /// Give TAPs a queue of this many packets, instead of the 1000 they are made with
     #[arg(long, value_name = "PACKETS")]
     txqueuelen: Option<u32>,
@@ -74,8 +89,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = -16, allow_negative_numbers = true)]
     nice: i32,
     /// Measure a program too: on TAP t0 it is 10.9.0.2 and serves TCP 7, 9, 19 as stackd does;
-    /// `{offload}` in its command becomes on or off
-    #[arg(long, value_name = "NAME=COMMAND", value_parser = other_program)]
+    /// `{offload}` in its command becomes on or off. Or `iperf3`: the kernel's rows by it
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = choose::also)]
     also: Vec<Peer>,
     /// Write everything, single samples included, to a file
     #[arg(long, value_name = "FILE")]
@@ -100,6 +115,10 @@ struct Common {
     /// This program, which is the load generator too.
     own: PathBuf,
     stackd: PathBuf,
+    /// Programs around other stacks.
+    built: Vec<(Peer, PathBuf)>,
+    /// A line on each peer that is not here.
+    missing: Vec<String>,
     /// CPUs to use, by number.
     cpus: Vec<usize>,
     seconds: f64,
@@ -122,11 +141,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Task::Scale(args)) = &args.task {
         return scale::run(args);
     }
-    let mut peers = vec![Peer::Kernel];
-    peers.extend([Pipeline::Inline, Pipeline::Stages, Pipeline::Layers].map(Peer::Stackd));
-    peers.extend(args.also.iter().cloned());
-    let rows = plan::rows(&peers, args.mtu, &args.filter, cpu::allowed()?.len());
-    ensure!(!rows.is_empty(), "no row is named like that; --list lists them");
+    let peers = choose::peers(&args.peers, &args.also)?;
+    let mtus = match (args.mtu, args.all) {
+        (Some(mtu), _) => vec![mtu],
+        (None, true) => vec![1500, 9000, 65520],
+        (None, false) => vec![1500],
+    };
+    let (all, filters, cpus) = (args.all, args.filter.clone(), cpu::allowed()?.len());
+    let mut rows = plan::rows(&peers, &Choice { mtus, all, filters, cpus });
+    ensure!(!rows.is_empty(), "no row is named like that; --list lists them, --all has more");
     if args.list {
         rows.iter().for_each(|row| println!("{}", row.name()));
         return Ok(());
@@ -139,14 +162,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     {
         ensure!(install::has(program), "no '{program}' here: apt-get install {package}");
     }
-    let common = common(&args, &rows)?;
+    if args.install {
+        install::peers()?;
+    }
+    let common = common(&args, &mut rows)?;
     wait::listen_for_stop()?;
     namespace::sweep()?;
     let outcomes = run_all(&rows, &common);
     let groups = outcome::groups(&outcomes);
+    let checks = targets::checks(&groups);
     print!("{}{}", table::preamble(&common), table::text(&groups));
+    print!("{}", targets::text(&checks));
     if let Some(path) = &args.json {
-        let json = format!("{:#}\n", table::json(&common, &groups));
+        let json = format!("{:#}\n", table::json(&common, &groups, &checks));
         fs::write(path, json).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.svg {
@@ -159,14 +187,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn common(args: &Args, rows: &[Row]) -> anyhow::Result<Common> {
-    let needs_stackd = rows.iter().any(|row| matches!(row.setup.peer, Peer::Stackd(_)));
+fn common(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<Common> {
     let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
     ensure!(rounds > 0, "--rounds must be 1 or more");
     ensure!((0.1..=600.0).contains(&seconds), "--seconds must be 0.1 to 600");
+    let (stackd, own) = build::ours()?;
+    let choose::Available { built, missing } = choose::available(rows);
     Ok(Common {
-        own: std::env::current_exe()?,
-        stackd: if needs_stackd { build::stackd()? } else { PathBuf::new() },
+        own,
+        stackd,
+        built,
+        missing,
         cpus: cpu::allowed()?,
         seconds,
         rounds,
@@ -205,7 +236,7 @@ fn run_setup(setup: &Setup, outcomes: &mut [Outcome], common: &Common, bar: &Pro
     while let Some(outcome) = rows.next() {
         bar.set_message(outcome.row.name());
         let sample = match &mut standing {
-            Ok(standing) => round::measure(outcome.row.measure, standing, common),
+            Ok(standing) => round::measure(outcome.row.measure, setup, standing, common),
             Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
         if wait::stopped() {
@@ -247,14 +278,4 @@ fn system_call_ns() -> f64 {
         best = best.min(start.elapsed().as_nanos() as f64 / f64::from(CALLS));
     }
     best
-}
-
-/// Reads `NAME=COMMAND`.
-fn other_program(text: &str) -> Result<Peer, String> {
-    let (name, command) = text.split_once('=').ok_or("it looks like NAME=COMMAND")?;
-    let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    if name.is_empty() || command.is_empty() {
-        return Err("it looks like NAME=COMMAND".to_owned());
-    }
-    Ok(Peer::Program { name: name.to_owned(), command })
 }

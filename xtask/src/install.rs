@@ -20,6 +20,15 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
 ];
 
+/// What `bench` compares with beyond what it builds itself: a file of each, and its package.
+const PEERS: &[(&str, &str)] = &[
+    ("/usr/bin/pasta", "passt"),
+    ("/usr/bin/slirp4netns", "slirp4netns"),
+    ("/usr/bin/iperf3", "iperf3"),
+    ("/usr/include/lwip/lwip/tcp.h", "liblwip-dev"),
+    ("/usr/bin/cc", "gcc"),
+];
+
 /// Whether a program is there to be run.
 pub(crate) fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -41,14 +50,29 @@ pub(crate) fn run() -> anyhow::Result<()> {
             quietly("rustup", &["component", "add", component])?;
         }
     }
-    let packages = missing();
+    packages(&missing())
+}
+
+/// Installs what `bench` compares with, one by one: a package that this system does not have is
+/// told, and a peer less.
+pub(crate) fn peers() -> anyhow::Result<()> {
+    let missing = PEERS.iter().filter(|(file, _)| !Path::new(file).exists());
+    for (_, package) in missing {
+        if let Err(error) = packages(&[package]) {
+            eprintln!("{package} cannot be installed: {error:#}");
+        }
+    }
+    Ok(())
+}
+
+fn packages(packages: &[&str]) -> anyhow::Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
     println!("installing {}", packages.join(" "));
     quietly("apt-get", &["update"])?;
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
-    arguments.extend(&packages);
+    arguments.extend(packages);
     quietly("apt-get", &arguments)
 }
 

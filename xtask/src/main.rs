@@ -44,7 +44,7 @@ enum Task {
     Spec(spec::Args),
     /// Let the Linux stack and real programs talk to stackd in network namespaces
     NetnsTest(netns::Args),
-    /// Measure throughput and round trips beside the kernel's own stack
+    /// Measure throughput, round trips, connections and memory beside the kernel and other stacks
     Bench(bench::Args),
     /// Run seeded worlds of simulated hosts over faulty wires
     Sim(sim::Args),
@@ -53,6 +53,9 @@ enum Task {
     /// Be one end of a measurement of bench
     #[command(hide = true)]
     BenchLoad(bench::load::Args),
+    /// Be the ceiling that bench compares with
+    #[command(hide = true)]
+    BenchCeiling(bench::ceiling::Args),
     /// Run one of the programs that the cases of netns-test use
     #[command(hide = true)]
     Helper(netns::helper::Args),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Sim(args) => sim::run(args),
         Task::Mutants(args) => mutants::run(args),
         Task::BenchLoad(args) => bench::load::run(args),
+        Task::BenchCeiling(args) => bench::ceiling::run(args),
         Task::Helper(args) => netns::helper::run(args),
     };
     match outcome {

@@ -19,6 +19,7 @@ const HEADING: f64 = 44.0;
 const MARGIN: f64 = 16.0;
 
 const KERNEL: &str = "#8a8f98";
+const CEILING: &str = "#b9bec6";
 const OURS: &str = "#2f6fd0";
 const OTHER: &str = "#c58b2a";
 
@@ -55,17 +56,16 @@ pub(super) fn svg(machine: &str, groups: &[Group<'_>]) -> String {
 }
 
 fn better(measure: Measure) -> String {
-    let unit = measure.unit();
-    match measure {
-        Measure::BulkIn | Measure::BulkOut => format!("{unit}, more is better"),
-        Measure::RoundTrip(_) => format!("{unit}, less is better"),
-    }
+    let better = if measure.more_is_better() { "more" } else { "less" };
+    format!("{}, {better} is better", measure.unit())
 }
 
 fn colour(peer: &Peer) -> &'static str {
     match peer {
-        Peer::Kernel => KERNEL,
+        Peer::Kernel | Peer::Iperf3 => KERNEL,
+        Peer::Ceiling => CEILING,
         Peer::Stackd(_) => OURS,
+        Peer::Smoltcp { .. } | Peer::Ipstack | Peer::Lwip | Peer::Pasta | Peer::Slirp => OTHER,
         Peer::Program { .. } => OTHER,
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct CpuTime {
     pub(super) stack: f64,
     /// Of the load generator, the kernel's TCP included.
     pub(super) load: f64,
+    /// Of the kernel's threads that finish what interrupts began, for whomever.
+    pub(super) softirq: f64,
     /// Of everybody else, as a share (0 to 1) of what all CPUs have.
     pub(super) foreign_share: f64,
 }
@@ -57,7 +59,7 @@ impl Ticks {
         let softirq = used(self.softirq, earlier.softirq);
         let foreign = used(self.machine, earlier.machine) - stack - load - softirq;
         let foreign_share = (foreign / (seconds * self.cpus as f64)).clamp(0.0, 1.0);
-        CpuTime { stack, load, foreign_share }
+        CpuTime { stack, load, softirq, foreign_share }
     }
 }
 

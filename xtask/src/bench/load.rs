@@ -8,8 +8,7 @@
 //! pacing makes a transfer without a network five times slower.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -17,10 +16,18 @@ use rustix::net::sockopt;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{self, CpuTime, Ticks};
-use super::stats::percentile;
 use crate::netns::wait::now;
 
+mod churn;
+mod flow;
+mod idle;
+mod iperf;
+mod ports;
 mod serve;
+mod start;
+
+#[cfg(test)]
+pub(super) use {idle::resident_in, iperf::found as found_by_iperf};
 
 /// What both ends of every measured connection use.
 const CONGESTION: &str = "cubic";
@@ -45,9 +52,17 @@ enum Command {
     Receive(Load),
     /// Send a few bytes and wait for their echo, again and again
     Ping(Load),
+    /// Connect, send a byte, wait for its echo and close, again and again
+    Churn(Load),
+    /// Open many connections, leave them idle, and see how much memory the stack holds for them
+    Idle(Load),
+    /// Send or receive by iperf3
+    Iperf(iperf::Iperf),
+    /// Start a program, wait until it says `ready`, see how much memory it holds, and end it
+    Start(start::Start),
 }
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 struct Load {
     /// The service to connect to
     to: SocketAddr,
@@ -58,18 +73,24 @@ struct Load {
     #[arg(long)]
     warm_up: f64,
     /// Bytes a call; of a ping, bytes to and fro
-    #[arg(long)]
+    #[arg(long, default_value_t = 1)]
     size: usize,
+    /// Connections at once
+    #[arg(long, default_value_t = 1)]
+    at_once: usize,
+    /// Addresses to connect from, in turn
+    #[arg(long)]
+    from: Vec<Ipv4Addr>,
     /// Run on this CPU only
     #[arg(long)]
     cpu: Option<usize>,
-    /// Process of the stack under test, to read its CPU time
+    /// Processes of the stack under test, to read their CPU time
     #[arg(long)]
     stack: Vec<u32>,
 }
 
 /// What one measurement gave.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// Bytes of payload one way in the measured time.
     pub(super) bytes: u64,
@@ -80,6 +101,10 @@ pub(super) struct Sample {
     pub(super) retransmitted: u64,
     /// Only of pings.
     pub(super) round_trips: Option<RoundTrips>,
+    /// Connections that were opened, used and closed; or that were held open.
+    pub(super) connections: u64,
+    /// Bytes of memory, where memory is what is measured.
+    pub(super) memory: u64,
 }
 
 /// Round trip times, microseconds.
@@ -102,67 +127,28 @@ impl Sample {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let sample = match args.command {
         Command::Serve => return serve::run(),
-        Command::Send(load) => load.send()?,
-        Command::Receive(load) => load.receive()?,
-        Command::Ping(load) => load.ping()?,
+        Command::Send(load) if load.at_once > 1 => flow::many(&load, flow::push)?,
+        Command::Receive(load) if load.at_once > 1 => flow::many(&load, flow::pull)?,
+        Command::Send(load) => flow::send(&load)?,
+        Command::Receive(load) => flow::receive(&load)?,
+        Command::Ping(load) => flow::ping(&load)?,
+        Command::Churn(load) => churn::run(&load)?,
+        Command::Idle(load) => idle::run(&load)?,
+        Command::Iperf(iperf) => iperf.run()?,
+        Command::Start(start) => start.run()?,
     };
     println!("{}", serde_json::to_string(&sample)?);
     Ok(())
 }
 
 impl Load {
-    fn send(&self) -> anyhow::Result<Sample> {
-        let mut stream = self.connect()?;
-        let chunk = vec![0x5a; self.size];
-        self.measure(|| Ok(stream.write(&chunk)?), |_| {})
-    }
-
-    fn receive(&self) -> anyhow::Result<Sample> {
-        let mut stream = self.connect()?;
-        let mut chunk = vec![0; self.size];
-        let step = || {
-            let count = stream.read(&mut chunk)?;
-            ensure!(count > 0, "the source closed the connection");
-            Ok(count)
-        };
-        self.measure(step, |_| {})
-    }
-
-    fn ping(&self) -> anyhow::Result<Sample> {
-        let mut stream = self.connect()?;
-        let mut chunk = vec![0; self.size];
-        // A number, so that an echo of an earlier ping is noticed.
-        let mut number = 0u8;
-        let mut times: Vec<u32> = Vec::with_capacity(1 << 20);
-        let step = || {
-            number = number.wrapping_add(1);
-            chunk.fill(number);
-            stream.write_all(&chunk)?;
-            stream.read_exact(&mut chunk)?;
-            ensure!(chunk.iter().all(|byte| *byte == number), "the echo is not what was sent");
-            Ok(chunk.len())
-        };
-        let mut sample = self.measure(step, |time| {
-            times.push(u32::try_from(time.as_nanos()).unwrap_or(u32::MAX));
-        })?;
-        times.sort_unstable();
-        let at = |share| {
-            let time = percentile(&times, share).context("no round trip in the measured time")?;
-            anyhow::Ok(f64::from(time) / 1e3)
-        };
-        sample.round_trips = Some(RoundTrips {
-            count: times.len() as u64,
-            p50_us: at(0.5)?,
-            p99_us: at(0.99)?,
-            p999_us: at(0.999)?,
-        });
-        Ok(sample)
+    /// Lets this process run where it is to.
+    fn pin(&self) -> anyhow::Result<()> {
+        self.cpu.map_or(Ok(()), cpu::pin_here)
     }
 
     fn connect(&self) -> anyhow::Result<TcpStream> {
-        if let Some(cpu) = self.cpu {
-            cpu::pin_here(cpu)?;
-        }
+        self.pin()?;
         let stream = TcpStream::connect_timeout(&self.to, STALL)
             .with_context(|| format!("cannot connect to {}", self.to))?;
         prepare(&stream)?;
@@ -193,16 +179,31 @@ impl Load {
             anyhow::Ok((bytes, (last - start).as_secs_f64()))
         };
         repeat(self.warm_up, &mut |_| {})?;
-        let before = (Ticks::read(&self.stack)?, retransmitted()?);
-        let (bytes, seconds) = repeat(self.seconds, &mut each)?;
-        let after = (Ticks::read(&self.stack)?, retransmitted()?);
-        Ok(Sample {
-            bytes,
-            seconds,
-            cpu: after.0.since(before.0, seconds),
-            retransmitted: after.1.saturating_sub(before.1),
-            round_trips: None,
-        })
+        let meter = Meter::start(&self.stack)?;
+        let (bytes, _) = repeat(self.seconds, &mut each)?;
+        Ok(Sample { bytes, ..meter.stop(&self.stack)? })
+    }
+}
+
+/// What is read at both ends of a measured time.
+struct Meter {
+    start: Instant,
+    ticks: Ticks,
+    retransmitted: u64,
+}
+
+impl Meter {
+    fn start(stack: &[u32]) -> anyhow::Result<Meter> {
+        let (ticks, retransmitted) = (Ticks::read(stack)?, retransmitted()?);
+        Ok(Meter { start: now(), ticks, retransmitted })
+    }
+
+    /// The measured time and what the machine did in it.
+    fn stop(self, stack: &[u32]) -> anyhow::Result<Sample> {
+        let seconds = self.start.elapsed().as_secs_f64();
+        let cpu = Ticks::read(stack)?.since(self.ticks, seconds);
+        let retransmitted = retransmitted()?.saturating_sub(self.retransmitted);
+        Ok(Sample { seconds, cpu, retransmitted, ..Sample::default() })
     }
 }
 

@@ -23,17 +23,18 @@ pub(super) struct Outcome {
 /// The figures of a row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Figures {
-    /// Gbit/s, or microseconds at the median of a round.
+    /// In the unit of the measurement; of round trips, the median of a round.
     pub(super) value: Spread,
     /// As a ratio to the kernel's own, median to median.
     pub(super) ratio: Option<f64>,
     /// Of round trips, microseconds, median of the rounds.
     pub(super) p99_us: Option<f64>,
     pub(super) p999_us: Option<f64>,
-    /// CPU time of the stack: seconds a gigabyte, or microseconds a round trip.
-    pub(super) cpu_stack: f64,
-    /// The same with the load generator.
-    pub(super) cpu_both: f64,
+    /// CPU time of the stack: seconds a gigabyte, or microseconds a round trip or connection.
+    /// None where it is not counted.
+    pub(super) cpu_stack: Option<f64>,
+    /// The same of the whole machine, less what others used.
+    pub(super) cpu_all: Option<f64>,
     /// CPU time of everybody else, as a share of the machine; median.
     pub(super) foreign_share: f64,
     /// Segments that the kernel's end sent again, in all rounds that count.
@@ -65,8 +66,8 @@ impl Outcome {
             ratio: None,
             p99_us: median(&|s| Some(s.round_trips?.p99_us)),
             p999_us: median(&|s| Some(s.round_trips?.p999_us)),
-            cpu_stack: median(&|s| Some(per_unit(s, s.cpu.stack)))?,
-            cpu_both: median(&|s| Some(per_unit(s, s.cpu.stack + s.cpu.load)))?,
+            cpu_stack: median(&|s| per_unit(measure, s, s.cpu.stack)),
+            cpu_all: median(&|s| per_unit(measure, s, s.cpu.stack + s.cpu.load + s.cpu.softirq)),
             foreign_share: median(&|s| Some(s.cpu.foreign_share))?,
             retransmitted: used.iter().map(|s| s.retransmitted).sum(),
             rounds: (used.len(), all.len()),
@@ -78,16 +79,25 @@ impl Outcome {
 /// The figure that is compared.
 fn value(measure: Measure, sample: &Sample) -> Option<f64> {
     match measure {
-        Measure::BulkIn | Measure::BulkOut => Some(sample.gigabits()),
-        Measure::RoundTrip(_) => Some(sample.round_trips?.p50_us),
+        Measure::Bulk { .. } => Some(sample.gigabits()),
+        Measure::RoundTrip { .. } => Some(sample.round_trips?.p50_us),
+        Measure::Connections { .. } => Some(sample.connections as f64 / sample.seconds),
+        Measure::IdleConnection => Some(sample.memory as f64 / sample.connections.max(1) as f64),
+        Measure::StartUp => Some(sample.seconds * 1e3),
+        Measure::RestMemory => Some(sample.memory as f64 / 1_048_576.0),
     }
 }
 
-/// CPU seconds a gigabyte, or microseconds a round trip.
-fn per_unit(sample: &Sample, seconds: f64) -> f64 {
-    match sample.round_trips {
-        Some(round_trips) => seconds * 1e6 / round_trips.count.max(1) as f64,
-        None => seconds * 1e9 / sample.bytes.max(1) as f64,
+/// CPU seconds a gigabyte, or microseconds a round trip or connection. None where none was told.
+fn per_unit(measure: Measure, sample: &Sample, seconds: f64) -> Option<f64> {
+    if sample.cpu.load == 0.0 && sample.cpu.stack == 0.0 {
+        return None;
+    }
+    match measure {
+        Measure::Bulk { .. } => Some(seconds * 1e9 / sample.bytes.max(1) as f64),
+        Measure::RoundTrip { .. } => Some(seconds * 1e6 / sample.round_trips?.count.max(1) as f64),
+        Measure::Connections { .. } => Some(seconds * 1e6 / sample.connections.max(1) as f64),
+        Measure::IdleConnection | Measure::StartUp | Measure::RestMemory => None,
     }
 }
 

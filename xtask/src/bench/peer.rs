@@ -1,7 +1,7 @@
 //! A stack under test, standing: its namespaces, its device, its process.
 //!
-//!     namespace st-PID-N                          namespace st-PID-M (of the kernel as a peer)
-//!       load generator
+//!     namespace st-PID-N                          namespace st-PID-M (of the kernel as a peer,
+//!       load generator                              and of relays)
 //!       kernel 10.9.0.1 -- t0 (TAP or veth) -- stack under test 10.9.0.2
 //!
 //! Everything goes when the value is dropped, whatever ends the run. The queue of a TAP is left at
@@ -15,27 +15,36 @@ use anyhow::{Context, ensure};
 use rustix::process::Signal;
 
 use super::Common;
-use super::plan::{Peer, Setup};
-use crate::netns::lab::{Folder, HOST, STACK};
+use super::load::Sample;
+use super::plan::{Peer, Seat, Setup};
+use crate::netns::lab::{Folder, STACK};
 use crate::netns::namespace::Namespace;
 use crate::netns::process::Process;
 use crate::netns::wait;
+
+mod launch;
 
 /// Ports of the services, as RFC 862 to 864 have them.
 pub(super) const ECHO: u16 = 7;
 pub(super) const DISCARD: u16 = 9;
 pub(super) const SOURCE: u16 = 19;
+/// Of the kernel's own services only: the echo for many short connections.
+pub(super) const SHORT_ECHO: u16 = 1007;
 
 /// Ends the hang of a start or an end.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// More addresses of the kernel's end, to connect from, beginning with this last number.
+const SOURCES: (u8, u8) = (33, 16);
+
 /// A stack under test that answers. Dropping it ends it.
 pub(super) struct Standing {
     // In the order of their end: processes, namespaces, files.
-    process: Process,
+    processes: Vec<Process>,
     near: Namespace,
     _far: Option<Namespace>,
     folder: Folder,
+    sources: Vec<Ipv4Addr>,
 }
 
 impl Standing {
@@ -43,64 +52,73 @@ impl Standing {
     pub(super) fn start(setup: &Setup, common: &Common) -> anyhow::Result<Standing> {
         let near = Namespace::new()?;
         let folder = Folder::new(near.name())?;
-        let (process, far) = match &setup.peer {
-            Peer::Kernel => {
-                let far = Namespace::new()?;
-                join_by_veth(&near, &far, setup, &folder)?;
-                let serve = [&own(common), "bench-load", "serve"].map(str::to_owned);
-                (launch(&far, &serve, common, &folder)?, Some(far))
-            }
-            Peer::Stackd(pipeline) => {
-                let offload = if setup.offload { "on" } else { "off" };
-                let stackd = common.stackd.display().to_string();
-                let flags = format!(
-                    "--tap t0 --address {STACK}/24 --host-address {HOST}/24 --mtu {} \
-                     --pipeline {} --offload {offload}",
-                    setup.mtu,
-                    pipeline.name()
-                );
-                let mut words = vec![stackd];
-                words.extend(flags.split_whitespace().map(str::to_owned));
-                (launch(&near, &words, common, &folder)?, None)
-            }
-            Peer::Program { name: _, command } => {
-                let tap = format!(
-                    "ip tuntap add t0 mode tap && ip address add {HOST}/24 dev t0 && \
-                     ip link set t0 mtu {} up",
-                    setup.mtu
-                );
-                shell(&near, &tap, &folder)?;
-                let offload = if setup.offload { "on" } else { "off" };
-                let words: Vec<String> =
-                    command.iter().map(|word| word.replace("{offload}", offload)).collect();
-                (launch(&near, &words, common, &folder)?, None)
-            }
+        let seat = setup.peer.seat();
+        let far = match seat {
+            Seat::Veth | Seat::Relay => Some(Namespace::new()?),
+            Seat::Tap | Seat::Tun | Seat::OwnDevice => None,
         };
-        let mut standing = Standing { process, near, _far: far, folder };
-        if let (Some(packets), false) = (common.txqueuelen, setup.peer == Peer::Kernel) {
-            shell(
-                &standing.near,
-                &format!("ip link set t0 txqueuelen {packets}"),
-                &standing.folder,
-            )?;
+        let script = launch::device(setup, far.as_ref().map(Namespace::name));
+        shell(&near, &script, &folder)?;
+        let sources = launch::sources(seat);
+        let mut standing = Standing { processes: Vec::new(), near, _far: None, folder, sources };
+        if matches!(setup.peer, Peer::Kernel | Peer::Pasta | Peer::Slirp) {
+            let serve = [&own(common), "bench-load", "serve"].map(str::to_owned);
+            standing.launch(far.as_ref(), &serve, common, "serve")?;
+            standing.processes[0].wait_for("ready", LIMIT)?;
         }
+        if let Some(words) = launch::command(setup, common, standing.near.name())? {
+            standing.launch(far.as_ref(), &words, common, "stack")?;
+        }
+        standing._far = far;
         standing.wait_until_it_serves(&setup.peer)?;
+        let mut script = launch::addresses(&standing.sources);
+        if let (Some(packets), true) = (common.txqueuelen, seat != Seat::Veth) {
+            script += &format!("ip link set t0 txqueuelen {packets}\n");
+        }
+        shell(&standing.near, &script, &standing.folder)?;
         Ok(standing)
     }
 
-    /// stackd and our own services say so; of any other program nothing more is known than that
-    /// its process runs a moment later. The first connection waits for it anyway.
+    fn launch(
+        &mut self,
+        far: Option<&Namespace>,
+        words: &[String],
+        common: &Common,
+        stem: &str,
+    ) -> anyhow::Result<()> {
+        let namespace = far.unwrap_or(&self.near);
+        let process = launch_as(namespace, words, common, &self.folder, stem)?;
+        self.processes.push(process);
+        Ok(())
+    }
+
+    /// Our own programs say so. A relay's device says so by its address. Of any other program
+    /// nothing more is known than that its process runs a moment later; the first connection waits
+    /// for it anyway.
     fn wait_until_it_serves(&mut self, peer: &Peer) -> anyhow::Result<()> {
+        let stack = self.processes.last_mut().context("no process")?;
         match peer {
-            Peer::Kernel | Peer::Stackd(_) => {
-                self.process.wait_for("ready", LIMIT)?;
+            Peer::Kernel => {}
+            Peer::Stackd(_) | Peer::Ceiling | Peer::Smoltcp { .. } | Peer::Ipstack | Peer::Lwip => {
+                stack.wait_for("ready", LIMIT)?;
             }
-            Peer::Program { name, .. } => {
+            Peer::Pasta | Peer::Slirp => {
+                let script = "i=0; until ip -4 address show dev t0 2>&- | grep -q inet; do
+                    i=$((i+1)); [ $i -lt 200 ] || exit 1; sleep 0.02; done";
+                shell(&self.near, script, &self.folder)
+                    .with_context(|| format!("it did not set up t0: {}", stack.stderr()))?;
+                wait::pause(Duration::from_millis(100))?;
+            }
+            Peer::Iperf3 | Peer::Program { .. } => {
                 wait::pause(Duration::from_millis(300))?;
-                let said = || self.process.stderr();
-                let ended = said();
-                ensure!(self.process.ended()?.is_none(), "{name} ended: {ended}");
             }
+        }
+        self.still_there()
+    }
+
+    fn still_there(&mut self) -> anyhow::Result<()> {
+        for process in &mut self.processes {
+            ensure!(process.ended()?.is_none(), "the stack ended: {}", process.stderr());
         }
         Ok(())
     }
@@ -111,9 +129,14 @@ impl Standing {
         Ok(SocketAddr::from((address, port)))
     }
 
-    /// Its process.
-    pub(super) fn pid(&self) -> u32 {
-        self.process.pid()
+    /// Its processes; of a relay, the server that it passes connections to is one.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.processes.iter().map(Process::pid).collect()
+    }
+
+    /// Addresses that the kernel's end may connect from.
+    pub(super) fn sources(&self) -> &[Ipv4Addr] {
+        &self.sources
     }
 
     /// Runs the load generator to its end; what it printed.
@@ -129,7 +152,7 @@ impl Standing {
         let output = process.finish(limit)?;
         let problem = output.stderr.trim().to_owned();
         ensure!(output.status.success(), "{}", problem.trim_start_matches("error: "));
-        ensure!(self.process.ended()?.is_none(), "the stack ended: {}", self.process.stderr());
+        self.still_there()?;
         Ok(output.stdout)
     }
 
@@ -138,63 +161,41 @@ impl Standing {
         if !matches!(setup.peer, Peer::Stackd(_)) {
             return Ok(());
         }
-        self.process.signal(Signal::TERM)?;
-        let output = self.process.wait(LIMIT)?;
-        ensure!(
-            output.status.success(),
-            "{}",
-            output.told("did not end with exit code 0 on SIGTERM")
-        );
+        for process in &mut self.processes {
+            process.signal(Signal::TERM)?;
+            let output = process.wait(LIMIT)?;
+            ensure!(
+                output.status.success(),
+                "{}",
+                output.told("did not end with exit code 0 on SIGTERM")
+            );
+        }
         Ok(())
     }
 }
 
-/// A veth pair between two namespaces, with or without segmentation offload.
-fn join_by_veth(
-    near: &Namespace,
-    far: &Namespace,
-    setup: &Setup,
-    folder: &Folder,
-) -> anyhow::Result<()> {
-    let Setup { peer: _, offload, mtu } = setup;
-    let beyond = far.name();
-    // Left as the kernel makes it, or all off; GRO is off on a new veth, as it gets super-frames
-    // whole anyway.
-    let off = match offload {
-        true => String::new(),
-        false => {
-            let off = |device| format!("ethtool -K {device} tso off gso off gro off");
-            format!("{}\nip netns exec {beyond} {}", off("t0"), off("p0"))
-        }
-    };
-    let script = format!(
-        "set -e
-        ip link add t0 mtu {mtu} type veth peer name p0 mtu {mtu} netns {beyond}
-        ip address add {HOST}/24 dev t0
-        ip link set t0 up
-        ip -n {beyond} address add {STACK}/24 dev p0
-        ip -n {beyond} link set p0 up
-        {off}"
-    );
-    shell(near, &script, folder)
+/// Starts it once more in a namespace of its own, and sees how long that takes and how much memory
+/// it has then.
+pub(super) fn start_up(setup: &Setup, common: &Common) -> anyhow::Result<Sample> {
+    let near = Namespace::new()?;
+    let folder = Folder::new(near.name())?;
+    shell(&near, &launch::device(setup, None), &folder)?;
+    let command = launch::command(setup, common, near.name())?.context("it is no program")?;
+    let mut words = [&own(common), "bench-load", "start", "--"].map(str::to_owned).to_vec();
+    words.extend(command);
+    let process = launch_as(&near, &words, common, &folder, "start")?;
+    let said = process.finish(LIMIT)?.ok()?;
+    serde_json::from_str(&said).with_context(|| format!("the load generator said: {said}"))
 }
 
 /// Runs a line of shell to its end, in a namespace.
 fn shell(namespace: &Namespace, script: &str, folder: &Folder) -> anyhow::Result<()> {
     let stem = folder.0.join("shell");
-    let process = Process::start(&namespace.prefix(), &["sh", "-c", script], &stem)?;
-    process.finish(LIMIT)?.ok()?;
+    let process = Process::start(&namespace.prefix(), &["sh", "-ec", script], &stem)?;
+    let output = process.finish(LIMIT)?;
+    let problem = output.stderr.lines().last().unwrap_or("it said nothing");
+    ensure!(output.status.success(), "cannot set up a namespace: {problem}");
     Ok(())
-}
-
-/// Starts the stack under test.
-fn launch(
-    namespace: &Namespace,
-    words: &[String],
-    common: &Common,
-    folder: &Folder,
-) -> anyhow::Result<Process> {
-    launch_as(namespace, words, common, folder, "stack")
 }
 
 /// Starts a program at the priority of the run.

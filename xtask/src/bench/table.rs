@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Common;
 use super::outcome::{Figures, Group, Outcome};
 use super::plan::Measure;
+use super::targets::Check;
 
 /// What the figures are, above the table.
 pub(super) fn preamble(common: &Common) -> String {
@@ -15,14 +16,16 @@ pub(super) fn preamble(common: &Common) -> String {
         Some(packets) => format!("txqueuelen of TAPs {packets}"),
         None => "txqueuelen of TAPs as made".to_owned(),
     };
+    let missing: String =
+        common.missing.iter().map(|line| format!("Left out: {line}.\n")).collect();
     format!(
         "{machine}\n\
          {rounds} rounds over all rows, {seconds} s each after {} s of warm-up; {} CPUs; all \
          processes at nice {nice}; {queue}; CUBIC on each kernel socket.\n\
          Median [lowest - highest] of the rounds; ratio to the kernel's median; CPU time of the \
-         stack and of both ends.\n\
+         stack and of the whole machine less everybody else.\n\
          Resent: segments that the kernel's end sent again. Foreign: CPU time of everybody else.\n\
-         *: rounds with 8 % or more of it count too, for want of better ones.\n",
+         *: rounds with 8 % or more of it count too, for want of better ones.\n{missing}",
         common.warm_up(),
         cpus.len()
     )
@@ -33,17 +36,25 @@ pub(super) fn text(groups: &[Group<'_>]) -> String {
     let mut table = String::new();
     for group in groups {
         let Group { heading, measure, rows } = group;
-        let (unit, cpu) = (measure.unit(), measure.cpu_unit());
-        let tail = match measure {
-            Measure::BulkIn | Measure::BulkOut => "",
-            Measure::RoundTrip(_) => "p99",
+        let unit = measure.unit();
+        let cpu = measure.cpu_unit().map(|unit| format!("; CPU time in {unit}"));
+        let (p99, p999) = match measure {
+            Measure::RoundTrip { .. } => ("p99", "p99.9"),
+            _ => ("", ""),
+        };
+        let (stack, all, foreign) = match cpu {
+            Some(_) => ("stack", "all", "foreign"),
+            None => ("", "", ""),
         };
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "\n{heading}; CPU time in {cpu}\n  {:<18} {unit:>8} {:<17} {:>5} {tail:>7} {:>7} {:>7} \
-             {:>8}",
-            "", "", "ratio", "stack", "both", "foreign"
+            "\n{heading}{}\n  {:<18} {unit:>8} {:<17} {:>5} {p99:>7} {p999:>7} {stack:>7} \
+             {all:>7} {foreign:>8}",
+            cpu.unwrap_or_default(),
+            "",
+            "",
+            "ratio"
         );
         for (outcome, figures) in rows {
             table += &line(outcome, figures.as_ref());
@@ -71,21 +82,24 @@ fn line(outcome: &Outcome, figures: Option<&Figures>) -> String {
 }
 
 fn cells(figures: &Figures) -> String {
-    let Figures { value, ratio, p99_us, cpu_stack, cpu_both, foreign_share, .. } = figures;
+    let Figures { value, ratio, p99_us, p999_us, cpu_stack, cpu_all, foreign_share, .. } = figures;
     let star = if figures.clean { " " } else { "*" };
     let range = format!("[{} - {}]", number(value.lowest), number(value.highest));
     let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    let p99 = p99_us.map_or_else(String::new, number);
-    let foreign = format!("{:.0} %", foreign_share * 100.0);
+    let cell = |value: &Option<f64>| value.map_or_else(String::new, number);
+    // Where CPU time is not counted, that of others is not known either.
+    let foreign = cpu_stack.map(|_| format!("{:.0} %", foreign_share * 100.0)).unwrap_or_default();
     let again = match figures.retransmitted {
         0 => String::new(),
         count => format!("  {count} resent"),
     };
     format!(
-        "{:>8} {range:<17} {ratio:>5} {p99:>7} {:>7} {:>7} {foreign:>8}{star}{again}",
+        "{:>8} {range:<17} {ratio:>5} {:>7} {:>7} {:>7} {:>7} {foreign:>8}{star}{again}",
         number(value.median),
-        number(*cpu_stack),
-        number(*cpu_both)
+        cell(p99_us),
+        cell(p999_us),
+        cell(cpu_stack),
+        cell(cpu_all)
     )
 }
 
@@ -100,7 +114,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// Everything as JSON, single samples included.
-pub(super) fn json(common: &Common, groups: &[Group<'_>]) -> Value {
+pub(super) fn json(common: &Common, groups: &[Group<'_>], checks: &[Check]) -> Value {
     let rows: Vec<Value> = groups
         .iter()
         .flat_map(|group| {
@@ -110,6 +124,7 @@ pub(super) fn json(common: &Common, groups: &[Group<'_>]) -> Value {
             let Outcome { row, samples, failures } = outcome;
             json!({
                 "name": row.name(),
+                "measure": row.measure,
                 "group": group.heading,
                 "peer": row.setup.peer.name(),
                 "offload": row.setup.offload,
@@ -131,6 +146,8 @@ pub(super) fn json(common: &Common, groups: &[Group<'_>]) -> Value {
         "nice": common.nice,
         "txqueuelen": common.txqueuelen,
         "congestion_control": "cubic",
+        "not_available": common.missing,
         "rows": rows,
+        "checks": checks,
     })
 }

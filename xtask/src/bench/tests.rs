@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use super::cpu::{self, CpuTime};
-use super::load::{RoundTrips, Sample, retransmitted_in};
+use super::load::{RoundTrips, Sample, found_by_iperf, resident_in, retransmitted_in};
 use super::outcome::{self, Outcome};
-use super::plan::{self, Measure, Peer, Placement, Row, Setup};
+use super::plan::{self, Choice, Measure, Peer, Placement, Row, Setup, Way};
 use super::stats::{Spread, percentile};
-use super::{build, chart, other_program, table};
+use super::targets::{self, Check, Verdict};
+use super::{build, chart, choose, table};
 use crate::netns::case::Pipeline;
+
+const IN: Measure = Measure::Bulk { way: Way::In, streams: 1 };
+const OUT: Measure = Measure::Bulk { way: Way::Out, streams: 1 };
 
 fn row(measure: Measure, peer: Peer) -> Row {
     Row { measure, setup: Setup { peer, offload: true, mtu: 1500 } }
@@ -19,9 +23,9 @@ fn bulk(gigabits: u64, foreign_share: f64) -> Sample {
     Sample {
         bytes: gigabits * 125_000_000,
         seconds: 1.0,
-        cpu: CpuTime { stack: 0.5, load: 0.25, foreign_share },
+        cpu: CpuTime { stack: 0.5, load: 0.25, softirq: 0.125, foreign_share },
         retransmitted: 3,
-        round_trips: None,
+        ..Sample::default()
     }
 }
 
@@ -86,43 +90,150 @@ fn cargo_names_the_program_it_built() {
     assert_eq!(build::executable("{}"), None);
 }
 
+fn names(peers: &[Peer], choice: &Choice) -> Vec<String> {
+    plan::rows(peers, choice).iter().map(Row::name).collect()
+}
+
+fn choice(all: bool, filters: &[&str], cpus: usize) -> Choice {
+    let mtus = if all { vec![1500, 9000, 65520] } else { vec![1500] };
+    Choice { mtus, all, filters: filters.iter().map(|f| (*f).to_owned()).collect(), cpus }
+}
+
 #[test]
 fn filters_narrow_and_the_kernel_comes_along() {
     let peers = [Peer::Kernel, Peer::Stackd(Pipeline::Inline), Peer::Stackd(Pipeline::Layers)];
-    let names = |filters: &[&str], cpus| {
-        let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
-        let rows = plan::rows(&peers, 1500, &filters, cpus);
-        rows.iter().map(Row::name).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&[], 2).len(), 4 * 2 * 3);
+    let names = |filters: &[&str], cpus| names(&peers, &choice(false, filters, cpus));
+    // Of each: bulk 4 and 2, round trips 3, connections 3; and of a program memory and start 3.
+    assert_eq!(names(&[], 2).len(), 3 * (6 + 3 + 3) + 2 * 3);
     // Round trips across two CPUs need two.
-    assert_eq!(names(&[], 1).len(), 3 * 2 * 3);
-    let expected = ["bulk-in/offload/kernel-over-veth", "bulk-in/offload/stackd-inline"];
+    assert_eq!(names(&[], 1).len(), 3 * (6 + 2 + 3) + 2 * 3);
+    let expected = ["bulk-in/offload/1500/kernel-over-veth", "bulk-in/offload/1500/stackd-inline"];
     assert_eq!(names(&["bulk-in/offload", "inline"], 2), expected);
     assert_eq!(names(&["nonsense"], 2).len(), 0);
 }
 
 #[test]
+fn all_is_every_size_with_and_without_offload() {
+    let peers = [Peer::Kernel, Peer::Stackd(Pipeline::Inline)];
+    // Of each: bulk 4 kinds, 3 sizes, 2 offloads; round trips 4 and connections 4 at one size.
+    let names = names(&peers, &choice(true, &[], 2));
+    assert_eq!(names.len(), 2 * (4 * 3 * 2 + (4 + 4) * 2) + 3);
+    assert!(names.contains(&"bulk-out-16/plain/65520/stackd-inline".to_owned()));
+    assert!(!names.contains(&"round-trip-same/plain/9000/stackd-inline".to_owned()));
+}
+
+#[test]
+fn peers_without_offload_are_compared_in_latency_with_the_others_at_their_best() {
+    let peers = [Peer::Kernel, Peer::Smoltcp { buffer: 1024 }, Peer::Lwip, Peer::Iperf3];
+    let rows = plan::rows(&peers, &choice(true, &["round-trip-same/"], 2));
+    let groups: Vec<_> = rows.iter().map(|row| (row.name(), row.group())).collect();
+    let best = "Round trip of 1 byte, both on one CPU, MTU 1500";
+    let expected = [
+        ("round-trip-same/offload/1500/kernel-over-veth", best.to_owned()),
+        ("round-trip-same/plain/1500/kernel-over-veth", format!("{best}, offload off")),
+        ("round-trip-same/plain/1500/smoltcp-1-MiB", best.to_owned()),
+        ("round-trip-same/plain/1500/lwip", best.to_owned()),
+    ];
+    assert_eq!(groups, expected.map(|(name, group)| (name.to_owned(), group)));
+    let names = names(&peers, &choice(true, &["9000"], 2));
+    assert!(names.iter().all(|name| !name.contains("lwip") && !name.contains("iperf3")));
+}
+
+#[test]
+fn peers_are_chosen_by_parts_of_their_names() {
+    let none: [&str; 0] = [];
+    let slugs = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(|t| (*t).to_owned()).collect();
+        let peers = choose::peers(&texts, &[]).unwrap_or_default();
+        peers.iter().map(Peer::slug).collect::<Vec<_>>()
+    };
+    assert_eq!(slugs(&["inline", "ceil"]), ["kernel-over-veth", "stackd-inline", "ceiling"]);
+    assert_eq!(slugs(&[]).len(), Peer::known().len());
+    assert_eq!(slugs(&["nobody"]), none);
+}
+
+#[test]
 fn a_setup_stands_once_for_all_its_rows() {
     let peers = [Peer::Kernel, Peer::Stackd(Pipeline::Inline)];
-    let setups = plan::setups(&plan::rows(&peers, 9000, &[], 2));
+    let setups = plan::setups(&plan::rows(&peers, &choice(false, &[], 2)));
     let found: Vec<_> = setups.iter().map(|s| (s.peer.name(), s.offload, s.mtu)).collect();
     let expected = [
-        ("kernel over veth".to_owned(), true, 9000),
-        ("stackd inline".to_owned(), true, 9000),
-        ("kernel over veth".to_owned(), false, 9000),
-        ("stackd inline".to_owned(), false, 9000),
+        ("kernel over veth".to_owned(), true, 1500),
+        ("stackd inline".to_owned(), true, 1500),
+        ("kernel over veth".to_owned(), false, 1500),
+        ("stackd inline".to_owned(), false, 1500),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn each_measure_has_its_own_figure() {
+    let sample = Sample { seconds: 2.0, connections: 90_000, memory: 9_000_000, ..bulk(1, 0.0) };
+    let value = |measure| {
+        let figures =
+            outcome(measure, Peer::Stackd(Pipeline::Inline), &[sample]).figures().unwrap();
+        (figures.value.median, figures.cpu_stack)
+    };
+    let churn = Measure::Connections { placement: Placement::Free, at_once: 16 };
+    assert_eq!(value(churn), (45_000.0, Some(0.5e6 / 90_000.0)));
+    assert_eq!(value(Measure::IdleConnection), (100.0, None));
+    assert_eq!(value(Measure::StartUp), (2000.0, None));
+    assert_eq!(value(Measure::RestMemory), (9_000_000.0 / 1_048_576.0, None));
+}
+
+#[test]
+fn resident_memory_is_in_kib() {
+    let rollup = "55d-7ff ---p 00000000 00:00 0 [rollup]\nRss:    2048 kB\nPss:   1 kB\n";
+    assert_eq!(resident_in(rollup), Some(2_097_152));
+    assert_eq!(resident_in("Pss: 1 kB\n"), None);
+}
+
+#[test]
+fn iperf3_counts_what_was_received() {
+    let said = r#"{"end":{"sum_sent":{"bytes":9,"retransmits":4},
+        "sum_received":{"bytes":1000000000,"seconds":2.0}}}"#;
+    let sample = found_by_iperf(said).unwrap();
+    assert_eq!((sample.gigabits(), sample.retransmitted), (4.0, 4));
+    assert!(found_by_iperf("{}").is_none());
+}
+
+#[test]
+fn targets_are_met_reached_missed_or_not_measured() {
+    let verdict = |inline: u64| {
+        let outcomes = [
+            outcome(IN, Peer::Kernel, &[bulk(100, 0.0)]),
+            outcome(IN, Peer::Stackd(Pipeline::Inline), &[bulk(inline, 0.0)]),
+        ];
+        let checks = targets::checks(&outcome::groups(&outcomes));
+        (checks[0].measured, checks[0].verdict, checks[1].verdict)
+    };
+    assert_eq!(verdict(86), (Some(0.86), Verdict::Reached, Verdict::NotMeasured));
+    assert_eq!(verdict(70), (Some(0.70), Verdict::Met, Verdict::NotMeasured));
+    assert_eq!(verdict(69), (Some(0.69), Verdict::Missed, Verdict::NotMeasured));
+}
+
+#[test]
+fn the_list_of_targets_names_figure_aim_and_verdict() {
+    let check = Check {
+        figure: "MiB of a stack".to_owned(),
+        measured: Some(6.04),
+        target: Some(8.0),
+        reach: None,
+        verdict: Verdict::Met,
+    };
+    let text = targets::text(&[check]);
+    let line = text.lines().last().unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words, ["MiB", "of", "a", "stack", "6.04", "8.00", "-", "met"]);
 }
 
 #[test]
 fn ratios_are_to_the_kernel_of_the_same_group() {
     let inline = || Peer::Stackd(Pipeline::Inline);
     let outcomes = [
-        outcome(Measure::BulkIn, inline(), &[bulk(20, 0.0)]),
-        outcome(Measure::BulkIn, Peer::Kernel, &[bulk(80, 0.0)]),
-        outcome(Measure::BulkOut, inline(), &[bulk(20, 0.0)]),
+        outcome(IN, inline(), &[bulk(20, 0.0)]),
+        outcome(IN, Peer::Kernel, &[bulk(80, 0.0)]),
+        outcome(OUT, inline(), &[bulk(20, 0.0)]),
     ];
     let groups = outcome::groups(&outcomes);
     let ratio = |group: usize, row: usize| groups[group].rows[row].1.as_ref().unwrap().ratio;
@@ -133,8 +244,7 @@ fn ratios_are_to_the_kernel_of_the_same_group() {
 
 #[test]
 fn rounds_with_foreign_load_count_only_for_want_of_others() {
-    let figures =
-        |samples: &[Sample]| outcome(Measure::BulkIn, Peer::Kernel, samples).figures().unwrap();
+    let figures = |samples: &[Sample]| outcome(IN, Peer::Kernel, samples).figures().unwrap();
     let enough = [bulk(80, 0.01), bulk(10, 0.5), bulk(82, 0.02), bulk(84, 0.079)];
     let clean = figures(&enough);
     assert_eq!((clean.value.median, clean.value.lowest), (82.0, 80.0));
@@ -150,28 +260,28 @@ fn rounds_with_foreign_load_count_only_for_want_of_others() {
 #[test]
 fn cpu_time_is_per_gigabyte_or_per_round_trip() {
     let inline = || Peer::Stackd(Pipeline::Inline);
-    let figures = outcome(Measure::BulkIn, inline(), &[bulk(8, 0.0)]).figures().unwrap();
-    assert_eq!((figures.cpu_stack, figures.cpu_both), (0.5, 0.75));
-    let same = Measure::RoundTrip(Placement::Same);
+    let figures = outcome(IN, inline(), &[bulk(8, 0.0)]).figures().unwrap();
+    assert_eq!((figures.cpu_stack, figures.cpu_all), (Some(0.5), Some(0.875)));
+    let same = Measure::RoundTrip { placement: Placement::Same, size: 1 };
     let figures = outcome(same, inline(), &[ping(5.5)]).figures().unwrap();
-    assert_eq!((figures.cpu_stack, figures.cpu_both), (5.0, 7.5));
+    assert_eq!((figures.cpu_stack, figures.cpu_all), (Some(5.0), Some(8.75)));
     assert_eq!((figures.value.median, figures.p99_us), (5.5, Some(11.0)));
 }
 
 #[test]
 fn the_table_aligns_and_tells_failures() {
-    let mut failed = outcome(Measure::BulkIn, Peer::Stackd(Pipeline::Layers), &[]);
+    let mut failed = outcome(IN, Peer::Stackd(Pipeline::Layers), &[]);
     failed.failures.push("no progress\nmore".to_owned());
     let outcomes = [
-        outcome(Measure::BulkIn, Peer::Kernel, &[bulk(80, 0.0), bulk(82, 0.0)]),
-        outcome(Measure::BulkIn, Peer::Stackd(Pipeline::Inline), &[bulk(9, 0.31)]),
+        outcome(IN, Peer::Kernel, &[bulk(80, 0.0), bulk(82, 0.0)]),
+        outcome(IN, Peer::Stackd(Pipeline::Inline), &[bulk(9, 0.31)]),
         failed,
     ];
     let expected = "
 Bulk, kernel -> stack, MTU 1500, offload on; CPU time in s/GB
-                       Gbit/s                   ratio           stack    both  foreign
-  kernel over veth       81.0 [80.0 - 82.0]      1.00           0.049   0.074      0 %   6 resent
-  stackd inline          9.00 [9.00 - 9.00]      0.11           0.444   0.667     31 %*  3 resent
+                       Gbit/s                   ratio                   stack     all  foreign
+  kernel over veth       81.0 [80.0 - 82.0]      1.00                   0.049   0.086      0 %   6 resent
+  stackd inline          9.00 [9.00 - 9.00]      0.11                   0.444   0.778     31 %*  3 resent
   stackd layers             -
     1 round failed: no progress
 ";
@@ -186,11 +296,11 @@ fn numbers_have_three_digits_that_count() {
 
 #[test]
 fn the_chart_is_well_formed_and_to_scale() {
-    let also = other_program("a<b=prog --offload {offload}").unwrap();
+    let also = choose::also("a<b=prog --offload {offload}").unwrap();
     let outcomes = [
-        outcome(Measure::BulkIn, Peer::Kernel, &[bulk(80, 0.0)]),
-        outcome(Measure::BulkIn, Peer::Stackd(Pipeline::Inline), &[bulk(40, 0.0)]),
-        outcome(Measure::BulkIn, also, &[]),
+        outcome(IN, Peer::Kernel, &[bulk(80, 0.0)]),
+        outcome(IN, Peer::Stackd(Pipeline::Inline), &[bulk(40, 0.0)]),
+        outcome(IN, also, &[]),
     ];
     let svg = chart::svg("A & B", &outcome::groups(&outcomes));
     let count = |what: &str| svg.matches(what).count();
@@ -207,7 +317,8 @@ fn the_chart_is_well_formed_and_to_scale() {
 fn a_program_is_a_name_and_a_command() {
     let command = ["prog", "--offload", "{offload}"].map(str::to_owned).to_vec();
     let expected = Peer::Program { name: "p".to_owned(), command };
-    assert_eq!(other_program("p=prog --offload {offload}"), Ok(expected));
-    assert!(other_program("prog").is_err() && other_program("=prog").is_err());
-    assert!(other_program("p= ").is_err());
+    assert_eq!(choose::also("p=prog --offload {offload}"), Ok(expected));
+    assert!(choose::also("prog").is_err() && choose::also("=prog").is_err());
+    assert!(choose::also("p= ").is_err());
+    assert_eq!(choose::also("iperf3"), Ok(Peer::Iperf3));
 }
