@@ -105,13 +105,11 @@ impl Peer {
     pub(super) fn can(&self, measure: Measure, mtu: u32) -> bool {
         match self {
             Peer::Stackd(_) => true,
-            // Neither is a program with a stack in it.
+            // None of them is a program with a stack of its own in it, as far as is known.
             Peer::Kernel | Peer::Program { .. } | Peer::Ceiling => !measure.is_of_program(),
             // As its own benchmark has it, for comparison with the larger one.
             Peer::Smoltcp { buffer: 64 } => matches!(measure, Measure::Bulk { streams: 1, .. }),
-            Peer::Smoltcp { .. } => true,
-            // Its acknowledgments of several streams overtake each other until none moves.
-            Peer::Ipstack => !matches!(measure, Measure::Bulk { streams: 2.., .. }),
+            Peer::Smoltcp { .. } | Peer::Ipstack => true,
             // Debian's is built for segments of 1460 bytes.
             Peer::Lwip => mtu <= 1500,
             // They say nothing when they are ready, and what they hold is of no use by itself.
