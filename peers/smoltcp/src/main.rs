@@ -2,8 +2,9 @@
 //!
 //! `peer-smoltcp TAP ADDRESS BUFFER`: echo on 7, discard on 9, source on 19, one thread, with
 //! smoltcp's own device and BUFFER bytes each way a socket of discard and source; sockets of echo
-//! have 4 KiB. As everywhere, each byte is copied once into or out of a buffer of the application. A service has some sockets that listen, and gets a
-//! new one for each that has become a connection; sockets whose connection is over are used again.
+//! have 4 KiB. As everywhere, each byte is copied once into or out of a buffer of the application.
+//! A service has some sockets that listen, and gets a new one for each that has become a
+//! connection; sockets whose connection is over are used again.
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;

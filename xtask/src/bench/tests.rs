@@ -280,8 +280,10 @@ fn the_table_aligns_and_tells_failures() {
     let expected = "
 Bulk, kernel -> stack, MTU 1500, offload on; CPU time in s/GB
                        Gbit/s                   ratio                   stack     all  foreign
-  kernel over veth       81.0 [80.0 - 82.0]      1.00                   0.049   0.086      0 %   6 resent
-  stackd inline          9.00 [9.00 - 9.00]      0.11                   0.444   0.778     31 %*  3 resent
+  kernel over veth       81.0 [80.0 - 82.0]      1.00                   0.049   0.086      0 %   6 \
+resent
+  stackd inline          9.00 [9.00 - 9.00]      0.11                   0.444   0.778     31 %*  3 \
+resent
   stackd layers             -
     1 round failed: no progress
 ";
