@@ -197,6 +197,24 @@ fn a_duplicate_report_is_no_new_data() {
     assert_eq!((before.cwnd, before.retransmits), (after.cwnd, after.retransmits));
 }
 
+/// The duplicate lies above what is acknowledged: within the block that follows it.
+// test: RFC 2883 4
+#[test]
+fn a_duplicate_within_a_block_is_one_too() {
+    let mut sending = Sending::new(false);
+    for blocks in [&[(1, 2)][..], &[(3, 4), (1, 2)], &[(3, 5), (1, 2)], &[(3, 10), (1, 2)]] {
+        sending.ack(0, blocks);
+    }
+    assert_eq!(sending.bench.tcp.stats().retrans_segs, 2, "0 and 2");
+    // Segment 2 was only late; then its resend comes, while 0 is still awaited.
+    sending.ack(0, &[(1, 10)]);
+    sending.ack(0, &[(2, 3), (1, 10)]);
+    assert_eq!(sending.bench.tcp.stats().undo, 0, "0 may be lost");
+    sending.ack(10, &[]);
+    sending.ack(10, &[(0, 1)]);
+    assert_eq!(sending.bench.tcp.stats().undo, 1);
+}
+
 #[test]
 fn reports_of_what_was_never_sent_are_not_believed() {
     let mut sending = Sending::new(false);

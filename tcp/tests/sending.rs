@@ -139,6 +139,22 @@ fn timeouts_resend_the_first_segment_and_double() {
     assert_eq!(times, [200, 600, 1400, 3000, 6200, 12_600]);
 }
 
+// test: RFC 6298 5.3
+#[test]
+fn an_acknowledgement_of_new_data_restarts_the_timer() {
+    let mut bench = Bench::new();
+    bench.accept_nodelay();
+    bench.write(ACCEPTED, pattern(500));
+    let start = bench.now;
+    bench.ms(100);
+    bench.write(ACCEPTED, pattern(500));
+    assert_eq!(bench.ack(501), []);
+    let resent = bench.next_sent();
+    assert_eq!((resent.seq, resent.payload.len()), (bench.iss.plus(501), 500));
+    // SRTT 1/8 * 100 ms, and at least 200 ms more, from the acknowledgement on.
+    assert_eq!(bench.now.since(start).as_micros(), 100_000 + 12_500 + 200_000);
+}
+
 // test: RFC 5681 3.2
 // test: RFC 3042 2
 #[test]
