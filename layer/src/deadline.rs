@@ -45,7 +45,12 @@ impl<K: Ord + Copy> Deadlines<K> {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| entry)
+        let popped = self.heap.pop().map(|Reverse(entry)| entry);
+        // What a rush took is given back when it is over.
+        if self.heap.capacity() > 1024 && self.heap.len() < self.heap.capacity() / 8 {
+            self.heap.shrink_to(self.heap.len() * 2);
+        }
+        popped
     }
 
     /// Forgets the hints that `is_current` denies once they outnumber the `owners`: an owner whose

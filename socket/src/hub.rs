@@ -48,6 +48,7 @@ pub use self::tcp::Accepted;
 pub use self::udp::Received;
 use crate::Errno;
 
+use self::block::Block;
 use self::tcp::TcpSocket;
 use self::udp::UdpSocket;
 
@@ -96,7 +97,8 @@ pub type Command = Either<TcpCommand, UdpCommand>;
 #[derive(Debug)]
 pub struct Hub {
     config: Config,
-    sockets: HashMap<SocketId, Socket, FxBuildHasher>,
+    sockets: HashMap<SocketId, Box<Socket>, FxBuildHasher>,
+    block: Block,
     next_id: u64,
     /// Commands that found no room, in order.
     owed: VecDeque<Command>,
@@ -211,6 +213,7 @@ impl Hub {
         Self {
             config,
             sockets: HashMap::default(),
+            block: Block::default(),
             next_id: 0,
             owed: VecDeque::new(),
             credit: VecDeque::new(),
@@ -233,7 +236,7 @@ impl Hub {
             Kind::Tcp => Protocol::Tcp(TcpSocket::default()),
             Kind::Udp => Protocol::Udp(UdpSocket::default()),
         };
-        self.sockets.insert(id, Socket::new(protocol));
+        self.sockets.insert(id, Box::new(Socket::new(protocol)));
         Ok(id)
     }
 
@@ -244,7 +247,7 @@ impl Hub {
 
     /// `poll(2)`: what the socket can do now.
     pub fn poll_socket(&self, id: SocketId) -> Result<Readiness, Errno> {
-        self.sockets.get(&id).map(Socket::readiness).ok_or(Errno::BADF)
+        self.sockets.get(&id).map(|socket| socket.readiness()).ok_or(Errno::BADF)
     }
 
     /// The outcome of the last bind or connect that answered `EINPROGRESS`: still `EINPROGRESS`,
@@ -270,7 +273,7 @@ impl Hub {
     }
 
     fn get(&mut self, id: SocketId) -> Result<&mut Socket, Errno> {
-        self.sockets.get_mut(&id).ok_or(Errno::BADF)
+        self.sockets.get_mut(&id).map(Box::as_mut).ok_or(Errno::BADF)
     }
 
     /// Hands a command down, or keeps it in order until there is room.

@@ -153,6 +153,7 @@ impl Tcp {
                 let fate = open.on_timers(ends, io);
                 let sent = fate != Fate::Stay || open.output(ends, io);
                 let told = open.inform(ends, io);
+                open.rest(io);
                 let fate = match fate {
                     Fate::Stay if told && open.state == TcpState::TimeWait => Fate::TimeWait,
                     other => other,

@@ -5,6 +5,8 @@
 //! What happens when the first count is full is SYN cookies (`cookie.rs`); when the second is, SYNs
 //! and the last ACK of a handshake are ignored, and the peer's resend comes when there is room.
 
+use std::sync::Arc;
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use layer::Instant;
@@ -24,7 +26,7 @@ pub struct Listener {
     /// When the last SYN was answered by a cookie.
     overflowed: Option<Instant>,
     /// What accepted connections start with.
-    pub options: Box<TcpOptions>,
+    pub options: Arc<TcpOptions>,
 }
 
 impl Listener {
@@ -32,13 +34,13 @@ impl Listener {
     pub const MOST: u32 = 4096;
 
     /// A listener for `backlog` half-open connections and as many that wait to be accepted.
-    pub fn new(backlog: u32, options: Box<TcpOptions>) -> Self {
+    pub fn new(backlog: u32, options: Arc<TcpOptions>) -> Self {
         let limit = backlog.min(Self::MOST).saturating_add(1);
         Self { limit, half_open: 0, waiting: 0, overflowed: None, options }
     }
 
     /// `listen` was called again: another backlog, the same connections.
-    pub fn again(&mut self, backlog: u32, options: Box<TcpOptions>) {
+    pub fn again(&mut self, backlog: u32, options: Arc<TcpOptions>) {
         let Self { limit, options: inherited, .. } = Self::new(backlog, options);
         (self.limit, self.options) = (limit, inherited);
     }

@@ -5,6 +5,8 @@
 //! buffers, no options of the application, no box. For the length of one segment it becomes an
 //! [`Opening`], which knows the rules of SYN-RECEIVED, and with the last ACK a connection.
 
+use std::sync::Arc;
+
 use core::hash::BuildHasher;
 use core::mem::size_of;
 use core::net::{IpAddr, SocketAddr};
@@ -87,7 +89,7 @@ impl Request {
     }
 
     /// The opening that it stands for, with the listener's options of now.
-    pub fn opening(&self, options: Box<TcpOptions>, stamp_offset: u32) -> Opening {
+    pub fn opening(&self, options: Arc<TcpOptions>, stamp_offset: u32) -> Opening {
         let peer = PeerSyn {
             irs: self.irs,
             window: self.window,

@@ -2,8 +2,8 @@
 
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::SocketAddr;
-use std::collections::HashMap;
 
+use hashbrown::HashTable;
 use layer::boundary::SocketId;
 use rustc_hash::FxHashMap;
 use siphasher::sip::SipHasher13;
@@ -52,11 +52,16 @@ impl BuildHasher for Keyed {
     }
 }
 
+/// Entries for which an empty index keeps room.
+const SMALL: usize = 1024;
+
 /// All connections in all states but LISTEN.
 #[derive(Debug)]
 pub struct Table {
-    slots: SlotMap<Key, Connection>,
-    by_tuple: HashMap<Tuple, Key, Keyed>,
+    slots: SlotMap<Key, Box<Connection>>,
+    hasher: Keyed,
+    /// By tuple, which stands in the connection: 9 bytes an entry where a map takes 73.
+    by_tuple: HashTable<Key>,
     by_id: FxHashMap<SocketId, Key>,
 }
 
@@ -65,7 +70,8 @@ impl Table {
     pub fn new(key: [u8; 16]) -> Self {
         Self {
             slots: SlotMap::with_key(),
-            by_tuple: HashMap::with_hasher(Keyed(key)),
+            hasher: Keyed(key),
+            by_tuple: HashTable::new(),
             by_id: FxHashMap::default(),
         }
     }
@@ -79,15 +85,21 @@ impl Table {
     pub fn insert(&mut self, connection: Connection) -> Key {
         let tuple = tuple_of(&connection);
         let id = connection.ends.id;
-        let key = self.slots.insert(connection);
-        self.by_tuple.insert(tuple, key);
+        if let Some(before) = self.find(&tuple) {
+            self.forget_tuple(before);
+        }
+        let key = self.slots.insert(Box::new(connection));
+        let (hasher, slots) = (&self.hasher, &self.slots);
+        let hash_of = |key: &Key| slots.get(*key).map_or(0, |c| hasher.hash_one(tuple_of(c)));
+        self.by_tuple.insert_unique(hasher.hash_one(tuple), key, hash_of);
         self.by_id.insert(id, key);
         key
     }
 
     /// The connection of a segment.
     pub fn find(&self, tuple: &Tuple) -> Option<Key> {
-        self.by_tuple.get(tuple).copied()
+        let same = |key: &Key| self.slots.get(*key).is_some_and(|c| tuple_of(c) == *tuple);
+        self.by_tuple.find(self.hasher.hash_one(tuple), same).copied()
     }
 
     /// The connection of a command.
@@ -97,20 +109,21 @@ impl Table {
 
     /// A connection.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Connection> {
-        self.slots.get_mut(key)
+        self.slots.get_mut(key).map(Box::as_mut)
     }
 
     /// A connection, to look at.
     pub fn get(&self, key: Key) -> Option<&Connection> {
-        self.slots.get(key)
+        self.slots.get(key).map(Box::as_ref)
     }
 
     /// Frees the tuple of a connection that is over; segments find it no more. True if it had it.
     pub fn forget_tuple(&mut self, key: Key) -> bool {
-        let Some(tuple) = self.slots.get(key).map(tuple_of) else { return false };
-        let owned = self.by_tuple.get(&tuple) == Some(&key);
-        if owned {
-            self.by_tuple.remove(&tuple);
+        let Some(tuple) = self.slots.get(key).map(|c| tuple_of(c)) else { return false };
+        let entry = self.by_tuple.find_entry(self.hasher.hash_one(tuple), |known| *known == key);
+        let owned = entry.is_ok();
+        if let Ok(entry) = entry {
+            entry.remove();
         }
         owned
     }
@@ -127,12 +140,18 @@ impl Table {
         if self.by_id.get(&connection.ends.id) == Some(&key) {
             self.by_id.remove(&connection.ends.id);
         }
-        Some(connection)
+        if self.slots.is_empty() {
+            // What a rush took is given back when it is over. The slots stay: a key is never
+            // given twice.
+            self.by_id.shrink_to(SMALL);
+            self.by_tuple.shrink_to(SMALL, |_| 0);
+        }
+        Some(*connection)
     }
 
     /// All connections, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.slots.values()
+        self.slots.values().map(Box::as_ref)
     }
 }
 

@@ -119,7 +119,7 @@ fn a_reset_does_not_end_it() {
     assert_eq!(bench.state(), "TIME-WAIT");
 }
 
-// RFC 7323 3.2, once agreed, every segment carries timestamps; also those of TIME-WAIT.
+// RFC 7323 3: once agreed, every segment carries timestamps; also those of TIME-WAIT.
 #[test]
 fn its_acknowledgements_carry_timestamps() {
     let mut bench = waiting(Some(RECENT));

@@ -2,8 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// A block that is filled from the front and handed out in refcounted pieces. When it is used up
-/// and every piece has come back (was acknowledged), it is used again.
+/// A block that is filled from the front and handed out in refcounted pieces, for all sockets: an
+/// idle one holds none. When it is used up and every piece has come back (was acknowledged), it is
+/// used again. TCP copies pieces below 8 KiB into buffers of its own, so that a small one that
+/// stays does not hold a whole block.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     /// The free rest of the block; its length is always 0.
@@ -12,7 +14,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The first block of a connection: most have little to say.
+    /// The first block: a small host has little to say.
     const SMALLEST: usize = 4 * 1024;
     /// What blocks double up to.
     const LARGEST: usize = 64 * 1024;

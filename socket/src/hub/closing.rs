@@ -77,6 +77,9 @@ impl Hub {
             Protocol::Udp(_) => self.close_udp(id, out),
         }
         self.sockets.remove(&id);
+        if self.sockets.is_empty() {
+            self.sockets.shrink_to(64);
+        }
         if self.lingering.contains(&id) { Err(Errno::INPROGRESS) } else { Ok(()) }
     }
 

@@ -1,5 +1,7 @@
 //! Socket options, as far as the transports have them.
 
+use std::sync::Arc;
+
 use layer::boundary::{SocketId, TcpCommand, TcpOptions, UdpCommand, UdpOptions};
 use layer::{Either, InterfaceId, Out};
 
@@ -10,7 +12,7 @@ use crate::Errno;
 impl TcpSocket {
     /// The options that TCP works with: MSG_MORE corks for the time being.
     pub(super) fn effective(&self) -> TcpOptions {
-        let mut options = self.options.clone();
+        let mut options = TcpOptions::clone(&self.options);
         options.cork |= self.more;
         options
     }
@@ -43,10 +45,11 @@ impl Hub {
         out: &mut Out<'_, Self>,
     ) -> Result<(), Errno> {
         let tcp = self.tcp(id)?;
-        let before = tcp.options.clone();
-        change(&mut tcp.options);
+        let before = Arc::clone(&tcp.options);
+        let options = Arc::make_mut(&mut tcp.options);
+        change(options);
         // As TCP_USER_TIMEOUT: zero is the default, not "give up at once".
-        tcp.options.user_timeout = tcp.options.user_timeout.filter(|limit| !limit.is_zero());
+        options.user_timeout = options.user_timeout.filter(|limit| !limit.is_zero());
         let tell = match &tcp.phase {
             Phase::Listening { .. } | Phase::Connecting => true,
             Phase::Open(stream) => !stream.gone,

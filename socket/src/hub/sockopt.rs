@@ -15,7 +15,7 @@
 mod linux;
 mod read;
 
-use layer::boundary::{ConnectionInfo, SocketId};
+use layer::boundary::{ConnectionInfo, SocketId, TcpOptions};
 use layer::{Duration, Out};
 
 use super::{Hub, Protocol, Reuse};
@@ -209,7 +209,7 @@ impl Hub {
         let most = self.config.max_buffer;
         let number = value.int()?;
         let on = number != 0;
-        let mut options = self.tcp(id)?.options.clone();
+        let mut options = TcpOptions::clone(&self.tcp(id)?.options);
         match option {
             O::SendBuffer => options.send_buffer = Some(buffer(number, least_send, most)),
             O::ReceiveBuffer => options.receive_buffer = Some(buffer(number, least_receive, most)),

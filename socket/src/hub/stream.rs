@@ -40,7 +40,6 @@ pub(super) struct Stream {
     granted: u32,
     /// Bytes taken that TCP was not told of for want of room.
     owed_credit: u32,
-    block: Block,
     /// Bytes at the front of the inbox that stand in blocks of their own size.
     tight: usize,
     /// The peer's urgent data.
@@ -60,7 +59,6 @@ impl Stream {
             outstanding: 0,
             granted: 0,
             owed_credit: 0,
-            block: Block::default(),
             tight: 0,
             mark: Mark::default(),
         }
@@ -100,7 +98,6 @@ impl Stream {
         self.gone = true;
         self.finished = true;
         self.room = 0;
-        self.block = Block::default();
     }
 
     /// Chunks not taken, and their bytes.
@@ -201,7 +198,7 @@ impl Hub {
         let bytes = u32::try_from(n).unwrap_or(u32::MAX);
         stream.room -= bytes;
         stream.outstanding = stream.outstanding.saturating_add(bytes);
-        let data = data(&mut stream.block, n);
+        let data = data(&mut self.block, n);
         let command = if urgent {
             TcpCommand::SendUrgent { socket: id, data }
         } else {

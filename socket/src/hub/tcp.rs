@@ -13,6 +13,7 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use layer::boundary::{
     BoundAddress, CloseReason, ConnectionInfo, SocketError, SocketId, TcpCommand, TcpEvent,
@@ -29,7 +30,8 @@ use crate::Errno;
 pub(super) struct TcpSocket {
     pub(super) phase: Phase,
     pub(super) local: Option<SocketAddr>,
-    pub(super) options: TcpOptions,
+    /// Shared with the listener until it is changed.
+    pub(super) options: Arc<TcpOptions>,
     /// The last send said MSG_MORE.
     pub(super) more: bool,
     /// What `bind` was asked for: it outlives a refused connection.
@@ -156,7 +158,7 @@ impl Hub {
             Phase::Listening { .. } => {}
             Phase::Fresh | Phase::Connecting | Phase::Open(_) => return Err(Errno::INVAL),
         }
-        let options = Box::new(tcp.options.clone());
+        let options = Box::new(TcpOptions::clone(&tcp.options));
         self.command(Either::A(TcpCommand::Listen { socket: id, backlog, options }), out);
         self.touch(id, out);
         Ok(())
@@ -201,7 +203,7 @@ impl Hub {
         }
         let tcp = self.tcp(id)?;
         tcp.phase = Phase::Connecting;
-        let options = Box::new(tcp.options.clone());
+        let options = Box::new(TcpOptions::clone(&tcp.options));
         self.command(Either::A(TcpCommand::Connect { socket: id, remote, options }), out);
         self.touch(id, out);
         Err(Errno::INPROGRESS)
@@ -392,7 +394,7 @@ impl Hub {
         let tcp = TcpSocket { phase, local: Some(local), options, ..TcpSocket::default() };
         let soft_errors = SoftErrors { wanted, last: None };
         let socket = Socket { reuse, soft_errors, ..Socket::new(Protocol::Tcp(tcp)) };
-        self.sockets.insert(id, socket);
+        self.sockets.insert(id, Box::new(socket));
         self.touch(listener, out);
     }
 }

@@ -1,5 +1,7 @@
 //! The buffers of one connection: how large they are, and what the hub may put in or has taken out.
 
+use std::sync::Arc;
+
 use layer::Instant;
 use layer::boundary::TcpOptions;
 
@@ -17,7 +19,7 @@ const LEAST_ROOM: u32 = 4096;
 
 impl Open {
     /// The options were changed.
-    pub fn configure(&mut self, options: Box<TcpOptions>) {
+    pub fn configure(&mut self, options: Arc<TcpOptions>) {
         if let Some(capacity) = options.receive_buffer {
             self.rcv.window.set_capacity(capacity);
             if self.rcv.window.update_due(self.rcv.nxt) {

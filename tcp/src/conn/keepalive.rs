@@ -32,6 +32,11 @@ impl KeepAlive {
         Self { heard_at: now, probes: 0 }
     }
 
+    /// When the peer was last heard.
+    pub fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
     /// Probes since the peer was last heard.
     pub fn probes(&self) -> u32 {
         self.probes

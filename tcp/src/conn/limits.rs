@@ -82,7 +82,7 @@ impl Open {
     /// After output: what was it that held more back?
     pub fn note_limits(&mut self, now: Instant) {
         let limiting = self.limiting();
-        self.meter.limits.turn(now, limiting, self.snd.buffer.len() > 0);
+        self.meter.limits.turn(now, limiting, !self.snd.buffer.is_empty());
     }
 
     /// What limits sending now, given that all that may be sent was sent.

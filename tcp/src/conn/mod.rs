@@ -15,8 +15,11 @@ pub mod opening;
 pub mod output;
 pub mod path;
 pub mod patience;
+pub mod rest;
 pub mod shortage;
 pub mod state;
+
+use std::sync::Arc;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -136,7 +139,7 @@ pub struct Open {
     /// Timers.
     pub timers: Timers,
     /// Socket options.
-    pub options: Box<TcpOptions>,
+    pub options: Arc<TcpOptions>,
     /// What the hub is to be told.
     pub tell: Tell,
     /// The send buffer's size, and how much of it the hub may fill.

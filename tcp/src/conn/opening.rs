@@ -1,5 +1,7 @@
 //! SYN-SENT and SYN-RECEIVED: the handshake, both ways and simultaneous (RFC 9293 3.5, 3.10.7.3).
 
+use std::sync::Arc;
+
 use layer::Instant;
 use layer::boundary::{Reachability, SocketError, SocketId, TcpOptions, TcpState};
 use layer::{Duration, Reason};
@@ -56,7 +58,7 @@ pub struct Opening {
     /// Largest IP packet of the interface, bytes.
     pub mtu: u32,
     /// Socket options.
-    pub options: Box<TcpOptions>,
+    pub options: Arc<TcpOptions>,
     /// When the SYN is sent again.
     pub retransmit: Option<Instant>,
     /// Resends so far.
@@ -115,7 +117,7 @@ impl Opening {
         (iss, stamp_offset): (Seq, u32),
         peer: Option<PeerSyn>,
         mtu: u32,
-        options: Box<TcpOptions>,
+        options: Arc<TcpOptions>,
         now: Instant,
     ) -> Self {
         Self {

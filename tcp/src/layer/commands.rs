@@ -194,9 +194,9 @@ impl Tcp {
             return self.fail(socket, error);
         }
         match self.listeners.entry(socket) {
-            Entry::Occupied(mut listener) => listener.get_mut().again(backlog, options),
+            Entry::Occupied(mut listener) => listener.get_mut().again(backlog, options.into()),
             Entry::Vacant(place) => {
-                place.insert(Listener::new(backlog, options));
+                place.insert(Listener::new(backlog, options.into()));
             }
         }
     }
@@ -265,7 +265,7 @@ impl Tcp {
         let numbers = (self.isn.isn(now, local, remote), self.isn.stamp_offset(local, remote));
         let state = follow(TcpState::Closed, Event::ActiveOpen);
         let mut opening =
-            Opening::new(state, Origin::Active, numbers, None, route.link_mtu, options, now);
+            Opening::new(state, Origin::Active, numbers, None, route.link_mtu, options.into(), now);
         opening.shutdown = shutdown;
         let Self { stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };
@@ -336,7 +336,7 @@ impl Tcp {
 
     fn configure(&mut self, socket: SocketId, options: Box<TcpOptions>) {
         if let Some(listener) = self.listeners.get_mut(&socket) {
-            listener.options = options;
+            listener.options = options.into();
             return;
         }
         let Some(key) = self.table.find_id(socket) else { return };
@@ -344,10 +344,10 @@ impl Tcp {
         (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
         match &mut connection.phase {
             Phase::Open(open) => {
-                open.configure(options);
+                open.configure(options.into());
                 self.mark_due(key);
             }
-            Phase::Opening(opening) => opening.options = options,
+            Phase::Opening(opening) => opening.options = options.into(),
             Phase::Over(_) => {}
         }
     }

@@ -5,6 +5,8 @@
 //!   SYN --> request, or cookie if there is no room --> ACK --> connection, if there is room for it
 //! ```
 
+use std::sync::Arc;
+
 use layer::boundary::{IpError, SocketId, TcpOptions, TcpState};
 use layer::{Instant, Out, Reason};
 
@@ -77,7 +79,7 @@ impl Tcp {
         now: Instant,
         id: SocketId,
         segment: &Segment,
-        options: Box<TcpOptions>,
+        options: Arc<TcpOptions>,
         (mtu, beyond): (u32, Option<Seq>),
         out: &mut Out<'_, Self>,
     ) {
@@ -245,7 +247,7 @@ impl Tcp {
     fn send_cookie(
         &mut self,
         now: Instant,
-        options: Box<TcpOptions>,
+        options: Arc<TcpOptions>,
         segment: &Segment,
         mtu: u32,
         out: &mut Out<'_, Self>,
@@ -345,7 +347,7 @@ fn half_open(
     numbers: (Seq, u32),
     peer: PeerSyn,
     mtu: u32,
-    options: Box<TcpOptions>,
+    options: Arc<TcpOptions>,
     now: Instant,
 ) -> Opening {
     let (state, origin) = (TcpState::SynReceived, Origin::Passive(listener));

@@ -219,6 +219,15 @@ impl Receiver {
         self.early.held_bytes() + ready + self.gathered.len()
     }
 
+    /// Gives back what empty collections do not need.
+    pub fn release(&mut self) {
+        self.early.release();
+        self.ready.shrink_to_fit();
+        if self.gathered.is_empty() {
+            self.gathered = BytesMut::new();
+        }
+    }
+
     /// Everything before the peer's FIN has come.
     pub fn fin_reached(&self) -> bool {
         self.fin == Some(self.nxt)

@@ -134,6 +134,11 @@ impl Reassembly {
         before - self.held
     }
 
+    /// Gives back what no piece needs.
+    pub fn release(&mut self) {
+        self.pieces.shrink_to_fit();
+    }
+
     /// Nothing is early.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()

@@ -37,7 +37,7 @@ fn request(n: u32) -> Request {
         (Seq(n), 3),
         Some(peer()),
         1500,
-        Box::default(),
+        std::sync::Arc::default(),
         Instant::from_secs(1),
     );
     Request::new(LISTENER, &ends, &opening, peer())
@@ -73,7 +73,7 @@ fn they_are_found_by_tuple_and_give_back_what_the_syn_said() {
     for n in 0..100 {
         assert_eq!(requests.find(&tuple(n)), Some(keys[n as usize]));
     }
-    let opening = requests.get_mut(keys[9]).unwrap().opening(Box::default(), 3);
+    let opening = requests.get_mut(keys[9]).unwrap().opening(std::sync::Arc::default(), 3);
     assert_eq!((opening.iss, opening.mtu, opening.stamp_offset), (Seq(9), 1500, 3));
     let known = opening.peer.unwrap();
     assert_eq!((known.irs, known.window, known.options), (Seq(5), 1000, peer().options));
@@ -88,7 +88,7 @@ fn the_rounds_keep_the_order_of_time() {
     assert_eq!(requests.next(), Some(at(2)));
     assert_eq!(requests.pop_due(at(1)), None);
     assert_eq!(requests.pop_due(at(2)), Some(keys[0]));
-    let mut opening = requests.get_mut(keys[0]).unwrap().opening(Box::default(), 3);
+    let mut opening = requests.get_mut(keys[0]).unwrap().opening(std::sync::Arc::default(), 3);
     opening.retries = 1;
     requests.get_mut(keys[0]).unwrap().keep(&opening);
     requests.wait(keys[0], at(4));

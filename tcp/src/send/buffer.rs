@@ -56,7 +56,7 @@ impl SendBuffer {
             if self.tail.capacity() - self.tail.len() < len {
                 self.freeze_tail();
                 // A lone small write gets what it needs; a stream of them gets blocks.
-                self.tail.reserve(if self.len() == 0 { len } else { BLOCK });
+                self.tail.reserve(if self.is_empty() { len } else { BLOCK });
             }
             self.tail.extend_from_slice(&bytes);
         }
@@ -104,7 +104,7 @@ impl SendBuffer {
             }
             self.chunks.pop_front();
         }
-        if self.len() == 0 {
+        if self.is_empty() {
             // An idle connection holds no block.
             self.tail = BytesMut::new();
         }
@@ -126,6 +126,18 @@ impl SendBuffer {
             let to = usize::try_from(wanted_end - chunk.at).unwrap_or(usize::MAX);
             packet
                 .append(chunk.bytes.slice(from.min(chunk.bytes.len())..to.min(chunk.bytes.len())));
+        }
+    }
+
+    /// Nothing waits and nothing is out.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives back what an empty buffer does not need.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
         }
     }
 

@@ -245,6 +245,11 @@ impl Scoreboard {
         self.ranges.iter()
     }
 
+    /// Gives back what an empty board does not need.
+    pub fn release(&mut self) {
+        self.ranges.shrink_to_fit();
+    }
+
     fn forget(&mut self, range: &Range) {
         self.total -= range.len();
         if range.sacked {
