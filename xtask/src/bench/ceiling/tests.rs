@@ -28,7 +28,7 @@ fn frame(wire: &Wire, segment: &Segment<'_>) -> Vec<u8> {
 
 #[test]
 fn the_sum_is_that_of_rfc_1071() {
-    // RFC 1071 3: these bytes give ddf2 in network order.
+    // RFC 1071, section 3: these bytes give ddf2 in network order.
     let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
     assert_eq!(fold(sum(&bytes)).to_ne_bytes(), [0xdd, 0xf2]);
     // An odd byte counts as if a zero followed.
