@@ -11,8 +11,10 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use ipnet::Ipv4Net;
 use layer::MacAddr;
+use stackd::paths::Name;
 use stackd::{Acd, Attachment, HostAddress, Interface, Pipeline};
 
+use crate::command::Command;
 use crate::services::Service;
 
 #[cfg(test)]
@@ -29,8 +31,11 @@ const DEFAULT_TAP: &str = "stack0";
 /// Programs on this machine reach it like any other host: ping it, curl it, open a connection.
 /// Nothing of the kernel's own TCP/IP is in the way except at the programs' end.
 #[derive(Parser, Debug)]
-#[command(name = "stackd", version, after_help = EXAMPLES)]
+#[command(name = "stackd", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Attach to TAP NAME; made if it does not exist, and removed at the end [default: stack0]
     ///
     /// Repeat for several interfaces. --address, --host-address, --mac and --mtu after a device
@@ -89,6 +94,16 @@ struct Arguments {
     #[arg(long, value_name = "KIND[:PORT]", help_heading = "Services")]
     service: Vec<Service>,
 
+    /// Name of this daemon among those on this machine: where its control socket is
+    /// [default: stackd]
+    #[arg(long, value_name = "NAME", help_heading = "Control")]
+    name: Option<Name>,
+
+    /// Control socket for `stackd ss` and its like, or off
+    /// [default: /run/stackd/NAME.sock, or $XDG_RUNTIME_DIR/stackd/NAME.sock]
+    #[arg(long, value_name = "PATH|off", value_parser = control, help_heading = "Control")]
+    control: Option<Control>,
+
     /// Where the threads are: one for each layer, fewer stages, or everything in one
     #[arg(long, value_name = "SHAPE", default_value = "layers", value_parser =
           PossibleValuesParser::new(Pipeline::ALL.map(Pipeline::name))
@@ -135,9 +150,28 @@ pub(crate) struct Args {
     pub(crate) pipeline: Pipeline,
     pub(crate) offload: bool,
     pub(crate) capture: Option<PathBuf>,
+    /// `None` only if the default one may be left out where another daemon has it.
+    pub(crate) name: Option<Name>,
+    pub(crate) control: Option<Control>,
 }
 
-impl Args {
+/// Whether there is a control socket, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    At(PathBuf),
+    Off,
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// To be a host.
+    Serve(Box<Args>),
+    /// Something of a host that is there, or a program on one.
+    Command(Command),
+}
+
+impl Asked {
     /// The process's command line. Ends the process, with status 2, if it is nonsense.
     pub(crate) fn parse() -> Self {
         let words = std::env::args_os();
@@ -148,13 +182,19 @@ impl Args {
     fn read(
         words: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Arguments::command();
-        let matches = command.try_get_matches_from_mut(words)?;
-        let arguments = Arguments::from_arg_matches(&matches)?;
-        Self::check(arguments, &matches)
-            .map_err(|message| command.error(ErrorKind::ValueValidation, message))
+        let mut parser = Arguments::command();
+        let matches = parser.try_get_matches_from_mut(words)?;
+        let mut arguments = Arguments::from_arg_matches(&matches)?;
+        if let Some(command) = arguments.command.take() {
+            return Ok(Self::Command(command));
+        }
+        let args = Args::check(arguments, &matches)
+            .map_err(|message| parser.error(ErrorKind::ValueValidation, message))?;
+        Ok(Self::Serve(Box::new(args)))
     }
+}
 
+impl Args {
     fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Self, String> {
         let words = Word::in_order(&arguments, matches);
         let mut interfaces = group(words)?;
@@ -163,14 +203,15 @@ impl Args {
             interfaces[0].addresses.push(default);
         }
         check_addresses(&interfaces)?;
-        let Arguments { gateway, acd, service, pipeline, offload, capture, .. } = arguments;
+        let Arguments { gateway, acd, service, pipeline, offload, capture, name, control, .. } =
+            arguments;
         if let Some(gateway) = gateway {
             check_gateway(gateway, &interfaces)?;
         }
         let services = if service.is_empty() { Service::defaults() } else { service };
         check_services(&services)?;
         let gateway = gateway.map(IpAddr::V4);
-        Ok(Self { interfaces, gateway, acd, services, pipeline, offload, capture })
+        Ok(Self { interfaces, gateway, acd, services, pipeline, offload, capture, name, control })
     }
 }
 
@@ -382,6 +423,15 @@ fn mac(text: &str) -> Result<MacAddr, String> {
     let mac: MacAddr =
         text.parse().map_err(|error: layer::address::NotAMacAddr| error.to_string())?;
     if mac.is_unicast() { Ok(mac) } else { Err(format!("{mac} is no address of one station")) }
+}
+
+/// A path for a control socket, or `off`.
+pub(crate) fn control(text: &str) -> Result<Control, String> {
+    match text {
+        "" => Err("a path, or off".to_owned()),
+        "off" => Ok(Control::Off),
+        path => Ok(Control::At(PathBuf::from(path))),
+    }
 }
 
 fn acd(text: &str) -> Result<Acd, String> {

@@ -21,6 +21,7 @@ pub mod config;
 pub mod io;
 pub mod kernel_routes;
 pub mod lane;
+pub mod paths;
 pub mod report;
 pub mod runner;
 pub mod schedule;

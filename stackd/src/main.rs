@@ -5,6 +5,8 @@
 
 mod advice;
 mod args;
+mod client;
+mod command;
 mod rootless;
 mod services;
 
@@ -18,14 +20,18 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, bounded, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use stackd::paths::{Door, Name};
 use stackd::{Attachment, Stack};
 use tracing_subscriber::EnvFilter;
 
-use args::Args;
+use args::{Args, Asked, Control};
 use services::{Kind, Service, Services};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Asked::parse() {
+        Asked::Serve(args) => *args,
+        Asked::Command(command) => return command.run(),
+    };
     end_on_panic();
     start_log();
     match run(args) {
@@ -72,7 +78,8 @@ fn start_log() {
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    let Args { interfaces, gateway, acd, services, pipeline, offload, capture } = args;
+    let Args { interfaces, gateway, acd, services, pipeline, offload, capture, name, control } =
+        args;
     let to_be_made = interfaces.iter().find_map(|interface| match &interface.attachment {
         Attachment::Tap(name) if !stackd::interface_exists(name) => Some(name.clone()),
         Attachment::Tap(_)
@@ -81,6 +88,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         | Attachment::Device(_) => None,
     });
     let rootless = to_be_made.filter(|_| !rootless::is_privileged());
+    // Before anything else: inside a namespace of our own paths would mean other ones.
+    let door = open_door(name, control)?;
     if let Some(tap) = &rootless {
         rootless::enter(tap)?;
     }
@@ -98,8 +107,26 @@ fn run(args: Args) -> anyhow::Result<()> {
     let outcome = wait(&stack, &signals.asked);
     stack.shutdown();
     running.join();
-    drop(signals);
+    drop((signals, door));
     outcome
+}
+
+/// The control socket. Without a name of its own, a second daemon on a machine does without.
+fn open_door(name: Option<Name>, control: Option<Control>) -> anyhow::Result<Option<Door>> {
+    let named = name.is_some() || control.is_some();
+    let path = match control {
+        Some(Control::Off) => return Ok(None),
+        Some(Control::At(path)) => path,
+        None => stackd::paths::control(&name.unwrap_or_default()),
+    };
+    match Door::open(&path) {
+        Ok(door) => Ok(Some(door)),
+        Err(error) if named => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("{error}: no control socket here; --name gives this daemon its own");
+            Ok(None)
+        }
+    }
 }
 
 /// Until a signal comes or no device is left.

@@ -3,7 +3,10 @@
 use super::*;
 
 fn read(line: &str) -> Result<Args, clap::Error> {
-    Args::read(std::iter::once("stackd").chain(line.split_ascii_whitespace()))
+    match Asked::read(std::iter::once("stackd").chain(line.split_ascii_whitespace()))? {
+        Asked::Serve(args) => Ok(*args),
+        Asked::Command(command) => panic!("{line} is {command:?}"),
+    }
 }
 
 /// What the message says, and that the process would end with status 2.
@@ -75,6 +78,7 @@ fn the_rest() {
     let services: Vec<String> = args.services.iter().map(ToString::to_string).collect();
     assert_eq!(services, ["http:8080", "echo:7"]);
     assert_eq!(args.capture, Some("x.pcapng".into()));
+    assert_eq!((&args.name, &args.control), (&None, &None));
     let host = HostAddress::Given("10.9.0.9/24".parse().unwrap());
     assert_eq!(args.interfaces[0].host_address, host);
 }
@@ -115,6 +119,9 @@ fn nonsense_is_refused_by_name() {
         ("--service echo:x", "1 to 65535"),
         ("--service echo:80 --service http", "two services on port 80"),
         ("--pipeline long", "layers"),
+        ("--name a/b", "1 to 32"),
+        ("--control", "a value is required"),
+        ("--mtu 1400 ls", "cannot be used with"),
         ("--offload maybe", "on"),
         ("--tap a --address 10.0.0.2/24 --tap a --address 10.0.0.3/24", "given twice"),
         ("--tap a --address 10.0.0.2/24 --tap b", "TAP b has no --address"),
@@ -134,4 +141,18 @@ fn help_teaches_with_examples() {
     for word in ["Examples:", "ping 10.9.0.2", "--pipeline inline", "afpacket:veth1", "ready"] {
         assert!(help.contains(word), "{word} is not in:\n{help}");
     }
+}
+
+#[test]
+fn where_the_control_socket_is() {
+    let args = read("--name lab --control /tmp/x.sock").unwrap();
+    assert_eq!(args.name, Some("lab".parse().unwrap()));
+    assert_eq!(args.control, Some(Control::At("/tmp/x.sock".into())));
+    assert_eq!(read("--control off").unwrap().control, Some(Control::Off));
+}
+
+#[test]
+fn a_command_is_no_flag() {
+    let asked = Asked::read(["stackd", "ls"]).unwrap();
+    assert!(matches!(asked, Asked::Command(Command::Ls(_))));
 }

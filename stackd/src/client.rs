@@ -1,0 +1,3 @@
+//! The control plane's clients: each word after `stackd` is a file here.
+
+pub(crate) mod ls;

@@ -1,0 +1,31 @@
+//! The words after `stackd` that ask something of a daemon instead of starting one.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::client;
+
+/// A subcommand.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Names of the daemons that run here
+    Ls(client::ls::Ls),
+}
+
+impl Command {
+    /// Does it: 0 is done, 1 is that it could not be done. (2, a command line that makes no sense,
+    /// has been said by then.)
+    pub(crate) fn run(self) -> ExitCode {
+        let outcome = match self {
+            Self::Ls(ls) => ls.run(),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
