@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod ecn;
+pub mod islands;
 pub mod paws;
 pub mod reassembly;
 pub mod sack;

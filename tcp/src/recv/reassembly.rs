@@ -6,13 +6,14 @@
 //! ```
 //!
 //! Pieces lie within the window, in order, and never overlap: what is there already wins, so a byte
-//! that was acknowledged by position can not change later. Their number is bounded, which bounds
-//! the work of one segment; the window bounds their bytes.
+//! that was acknowledged by position can not change later. Their number is bounded and their places
+//! are found by binary search, which bounds the work of a segment; the window bounds their bytes.
 
 use std::collections::VecDeque;
 
 use layer::PacketBuf;
 
+use crate::recv::islands::Islands;
 use crate::seq::Seq;
 
 /// Early pieces of one connection.
@@ -21,6 +22,10 @@ pub struct Reassembly {
     pieces: VecDeque<Piece>,
     /// Memory they keep alive, bytes.
     held: usize,
+    islands: Islands,
+    /// Pieces looked at so far: what a peer can make us work.
+    #[cfg(test)]
+    looked: core::cell::Cell<usize>,
 }
 
 #[derive(Debug)]
@@ -49,11 +54,7 @@ pub enum Kept {
 impl Reassembly {
     /// Keeps what of `bytes` (at `seq`, all of it beyond RCV.NXT) is new; `limit` pieces at most.
     pub fn insert(&mut self, mut seq: Seq, mut bytes: PacketBuf, limit: usize) -> Kept {
-        // The usual case: after everything that is there.
-        let mut at = self.pieces.len();
-        while at > 0 && self.pieces.get(at - 1).is_some_and(|piece| piece.seq.after(seq)) {
-            at -= 1;
-        }
+        let mut at = self.place_of(seq);
         if let Some(before) = at.checked_sub(1).and_then(|i| self.pieces.get(i))
             && before.end().after(seq)
         {
@@ -64,6 +65,7 @@ impl Reassembly {
         let mut kept = Kept::Duplicate;
         // What is left may span pieces that are there: keep the parts between them.
         while !bytes.is_empty() {
+            self.look();
             let next = self.pieces.get(at).map(|piece| (piece.seq, piece.end()));
             let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let gap = next.map_or(len, |(start, _)| start.since(seq).min(len));
@@ -73,6 +75,7 @@ impl Reassembly {
                 }
                 let part = if gap == len { bytes.clone() } else { bytes.share(0, gap as usize) };
                 self.held += part.held_bytes();
+                self.islands.add(seq, seq.plus(gap));
                 self.pieces.insert(at, Piece { seq, bytes: part });
                 kept = Kept::New;
                 at += 1;
@@ -94,21 +97,31 @@ impl Reassembly {
         }
         let Piece { seq, mut bytes } = self.pieces.pop_front()?;
         self.held = self.held.saturating_sub(bytes.held_bytes());
+        self.islands.forget_before(seq.plus(u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
         bytes.advance(usize::try_from(nxt.since(seq)).unwrap_or(usize::MAX));
         Some(bytes)
     }
 
     /// The run of pieces without a hole that holds `seq`: its first number, and one past its last.
     pub fn island(&self, seq: Seq) -> Option<(Seq, Seq)> {
-        let mut island: Option<(Seq, Seq)> = None;
-        for piece in &self.pieces {
-            island = match island {
-                Some((from, to)) if to == piece.seq => Some((from, piece.end())),
-                Some((_, to)) if to.after(seq) => break,
-                Some(_) | None => Some((piece.seq, piece.end())),
-            };
+        self.islands.find(seq)
+    }
+
+    /// The index of the first piece that begins after `seq`; usually there is none.
+    fn place_of(&self, seq: Seq) -> usize {
+        if self.pieces.back().is_none_or(|last| last.seq.at_or_before(seq)) {
+            return self.pieces.len();
         }
-        island.filter(|&(from, to)| from.at_or_before(seq) && to.after(seq))
+        self.pieces.partition_point(|piece| {
+            self.look();
+            piece.seq.at_or_before(seq)
+        })
+    }
+
+    /// One piece is looked at.
+    fn look(&self) {
+        #[cfg(test)]
+        self.looked.set(self.looked.get() + 1);
     }
 
     /// Pieces kept.
@@ -130,6 +143,7 @@ impl Reassembly {
             && let Some(piece) = self.pieces.pop_back()
         {
             self.held = self.held.saturating_sub(piece.bytes.held_bytes());
+            self.islands.forget_after(piece.seq);
         }
         before - self.held
     }
@@ -137,6 +151,7 @@ impl Reassembly {
     /// Gives back what no piece needs.
     pub fn release(&mut self) {
         self.pieces.shrink_to_fit();
+        self.islands.release();
     }
 
     /// Nothing is early.
@@ -176,6 +191,18 @@ mod tests {
                     last = piece.end();
                 }
             }
+            for at in 0..400 {
+                let run = |step: isize| {
+                    let mut edge = at as isize;
+                    while have.get(edge as usize).copied().unwrap_or(false) {
+                        edge += step;
+                    }
+                    edge
+                };
+                let expected = have[at].then(|| (run(-1) + 1, run(1)));
+                let expected = expected.map(|(a, b)| (base.plus(a as u32), base.plus(b as u32)));
+                prop_assert_eq!(reassembly.island(base.plus(at as u32)), expected);
+            }
             // The hole at 0 is filled: all that joins on comes out, right to the byte.
             let mut nxt = 1;
             prop_assert!(have[1] || reassembly.take(base.plus(1)).is_none());
@@ -203,6 +230,48 @@ mod tests {
         assert_eq!(reassembly.island(Seq(20)), None);
         assert_eq!(reassembly.prune(usize::MAX), 2 * one);
         assert_eq!((reassembly.held_bytes(), reassembly.len()), (0, 0));
+        assert_eq!(reassembly.island(Seq(0)), None);
+    }
+
+    /// What is pruned within an island shortens it; what comes again lengthens it again.
+    #[test]
+    fn an_island_ends_where_its_last_piece_does() {
+        let mut reassembly = Reassembly::default();
+        for n in 1..4 {
+            reassembly.insert(Seq(n), PacketBuf::copy_from(b"x"), 10);
+        }
+        assert_eq!(reassembly.island(Seq(1)), Some((Seq(1), Seq(4))));
+        reassembly.prune(1);
+        assert_eq!(reassembly.island(Seq(1)), Some((Seq(1), Seq(3))));
+        assert_eq!(reassembly.island(Seq(3)), None);
+        reassembly.insert(Seq(3), PacketBuf::copy_from(b"y"), 10);
+        assert_eq!(reassembly.island(Seq(3)), Some((Seq(1), Seq(4))));
+    }
+
+    /// Text with a hole behind every byte, from the far end, from the near end, and in no order;
+    /// then long segments over all of it. A segment costs a binary search and what it fills.
+    #[test]
+    fn holes_behind_every_byte_cost_little() {
+        const LIMIT: u32 = 2048;
+        let orders: [fn(u32) -> u32; 3] = [|n| n, |n| LIMIT - 1 - n, |n| n * 1021 % LIMIT];
+        for order in orders {
+            let mut reassembly = Reassembly::default();
+            for n in 0..LIMIT {
+                let seq = Seq(u32::MAX - 1000).plus(1 + 2 * order(n));
+                reassembly.insert(seq, PacketBuf::copy_from(b"x"), LIMIT as usize);
+                assert_eq!(reassembly.island(seq), Some((seq, seq.plus(1))));
+            }
+            let most = 2 + LIMIT.ilog2() as usize;
+            assert!(reassembly.looked.get() <= LIMIT as usize * most);
+            // Each of these finds a whole table; a full one takes nothing more.
+            reassembly.looked.set(0);
+            for _ in 0..100 {
+                let long = PacketBuf::copy_from(&[0; 1460]);
+                let kept = reassembly.insert(Seq(u32::MAX - 999), long, LIMIT as usize);
+                assert_eq!(kept, Kept::Full);
+            }
+            assert!(reassembly.looked.get() <= 100 * (2 + most));
+        }
     }
 
     #[test]

@@ -96,6 +96,12 @@ impl Scoreboard {
     pub fn sent(&mut self, start: Seq, end: Seq, now: Instant) {
         self.total = self.total.saturating_add(end.since(start));
         let full = self.ranges.len() >= MOST;
+        if full && let Some(last) = self.ranges.back_mut() {
+            // What is known of the last one is forgotten for the bound's sake: it counts as out.
+            self.sacked -= if last.sacked { last.len() } else { 0 };
+            self.lost -= if last.lost { last.len() } else { 0 };
+            (last.sacked, last.lost) = (false, false);
+        }
         if let Some(last) = self.ranges.back_mut().filter(|last| !last.sacked && !last.lost)
             && (full || (!last.resent && last.sent_at == now))
         {

@@ -147,3 +147,23 @@ fn round_trips_come_from_what_left_once() {
     assert!(delivered.resent);
     assert_eq!(delivered.latest.map(|range| range.start), Some(Seq(0)));
 }
+
+/// A peer that reports every second of many small segments at once: the number of ranges, and so
+/// the work of an acknowledgement, stays bounded, and the sums stay right.
+#[test]
+fn reports_of_every_second_byte_stay_bounded() {
+    let mut board = Scoreboard::default();
+    let at = |n: u32| Instant::ZERO + Duration::from_millis(n.into());
+    for n in 0..5000 {
+        board.sent(Seq(n), Seq(n + 1), at(n));
+        if n % 2 == 0 {
+            board.sacked(Seq(n), Seq(n + 1), at(n), &mut Delivered::default());
+        }
+        assert!(board.iter().count() <= MOST, "{} ranges", board.iter().count());
+    }
+    let sacked: u32 = board.iter().filter(|range| range.sacked).map(Range::len).sum();
+    assert_eq!((board.sacked_bytes(), board.pipe()), (sacked, 5000 - sacked));
+    let mut delivered = Delivered::default();
+    board.acknowledged(Seq(5000), at(5000), &mut delivered);
+    assert_eq!((delivered.bytes, board.pipe(), board.iter().count()), (5000 - sacked, 0, 0));
+}
