@@ -12,23 +12,48 @@
 //! sleep ends at once: no wake-up is lost. Time comes from the carrier with every attempt; nothing
 //! here reads a clock. Payload is copied outside the hub where it is large.
 //!
+//! Futures, of any runtime, wait in the same way ([`TcpStream::poll_read`] and the like leave their
+//! waker behind), and so do programs with an event loop of their own ([`TcpStream::ready_fd`]).
+//!
+//! Beyond std: [`TcpSocket`] to configure before listening or connecting, keep-alive times,
+//! congestion control by name, user timeout, TCP_INFO, halves that are owned apart, and bytes in
+//! and out by reference. Left out: names of hosts (see [`ToSocketAddrs`]) and multicast groups.
+//!
 //! Who owns the stack implements [`Carrier`] and passes everything that leaves the hub upward to
 //! [`Wakers::notify`].
 
+mod addresses;
 mod blocks;
+mod descriptor;
 mod handle;
+mod options;
+mod poll;
 mod poller;
+mod tasks;
 mod tcp;
 mod udp;
 mod wakers;
+
+/// What `tasks` is made from; the loom test puts loom's in its place.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+    pub(crate) use parking_lot::{Mutex, MutexGuard as Guard};
+}
 
 use std::io;
 use std::sync::Arc;
 
 use layer::{Duration, Instant, Out};
 
+pub use self::addresses::ToSocketAddrs;
+pub use self::descriptor::{Interest, ReadyFd};
+pub use self::options::KeepAlive;
+pub use self::poll::Retry;
 pub use self::poller::{Pollable, Poller};
-pub use self::tcp::{Incoming, TcpListener, TcpStream};
+pub use self::tcp::{
+    Incoming, OwnedReadHalf, OwnedWriteHalf, ReuniteError, TcpListener, TcpSocket, TcpStream,
+};
 pub use self::udp::UdpSocket;
 pub use self::wakers::Wakers;
 use crate::Errno;

@@ -1,5 +1,6 @@
 //! [`Handle`]: a socket with an owner, and how its owner waits.
 
+use core::task::{Context, Poll};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,9 +10,10 @@ use layer::boundary::SocketId;
 use layer::{Duration, Instant, Out};
 
 use super::Stack;
+use super::descriptor::{Interest, ReadyFd};
 use super::wakers::Waiter;
 use crate::Errno;
-use crate::hub::{Hub, Kind};
+use crate::hub::{Hub, Kind, OptionValue, Readiness, SocketOption};
 
 /// An open socket; dropping it closes it. Public only in name: the module is not.
 #[derive(Debug)]
@@ -50,6 +52,14 @@ impl Timeout {
     }
 }
 
+/// What one attempt came to, and when it was made.
+pub(super) type Attempted<R> = (Instant, Result<R, Errno>);
+
+/// The attempt found nothing: it is worth waiting for the next change.
+fn is_early(errno: Errno) -> bool {
+    matches!(errno, Errno::AGAIN | Errno::INPROGRESS)
+}
+
 impl Handle {
     /// A copy of as much of `data` as one write takes, outside the hub.
     pub(super) fn copy(&self, data: &[u8]) -> Bytes {
@@ -81,12 +91,32 @@ impl Handle {
         self.nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
+    /// One attempt, and when it was made. All calls on the socket come through here.
+    pub(super) fn call<R>(
+        &self,
+        call: impl FnOnce(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+    ) -> Attempted<R> {
+        let id = self.id;
+        let Some(descriptors) = self.waiter.descriptors.get() else {
+            return self.stack.call(|_, hub, out| call(id, hub, out));
+        };
+        let seen = self.waiter.epoch();
+        let mut readiness = Readiness::default();
+        let answer = self.stack.call(|_, hub, out| {
+            let result = call(id, hub, out);
+            readiness = hub.poll_socket(id).unwrap_or_default();
+            result
+        });
+        descriptors.settle(readiness, || self.waiter.epoch() == seen);
+        answer
+    }
+
     /// One attempt, without waiting.
     pub(super) fn once<R>(
         &self,
         call: impl FnOnce(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
     ) -> io::Result<R> {
-        self.stack.with_hub(|hub, out| call(self.id, hub, out))
+        Ok(self.call(call).1?)
     }
 
     /// Tries until it works or fails, unless the socket is non-blocking. `EAGAIN` when `limit` is
@@ -94,7 +124,16 @@ impl Handle {
     pub(super) fn wait<R>(
         &self,
         limit: Option<Duration>,
-        attempt: impl FnMut(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+        mut attempt: impl FnMut(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+    ) -> io::Result<R> {
+        self.wait_with(limit, || self.call(&mut attempt))
+    }
+
+    /// As [`Handle::wait`], for an attempt of several calls.
+    pub(super) fn wait_with<R>(
+        &self,
+        limit: Option<Duration>,
+        attempt: impl FnMut() -> Attempted<R>,
     ) -> io::Result<R> {
         self.wait_if(!self.nonblocking.load(Ordering::Relaxed), limit, attempt)
     }
@@ -103,14 +142,14 @@ impl Handle {
         &self,
         blocking: bool,
         limit: Option<Duration>,
-        mut attempt: impl FnMut(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<R, Errno>,
+        mut attempt: impl FnMut() -> Attempted<R>,
     ) -> io::Result<R> {
         let mut deadline: Option<Instant> = None;
         loop {
             let seen = self.waiter.epoch();
-            let (now, result) = self.stack.call(|_, hub, out| attempt(self.id, hub, out));
+            let (now, result) = attempt();
             match result {
-                Err(Errno::AGAIN | Errno::INPROGRESS) => {}
+                Err(errno) if is_early(errno) => {}
                 Ok(value) => return Ok(value),
                 Err(errno) => return Err(errno.into()),
             }
@@ -133,12 +172,67 @@ impl Handle {
         limit: Option<Duration>,
         call: impl FnOnce(SocketId, &mut Hub, &mut Out<'_, Hub>) -> Result<(), Errno>,
     ) -> io::Result<()> {
-        let (_, begun) = self.stack.call(|_, hub, out| call(self.id, hub, out));
-        match begun {
+        match self.call(call).1 {
             Ok(()) => Ok(()),
-            Err(Errno::INPROGRESS) => self.wait_if(true, limit, |id, hub, _| hub.completed(id)),
+            Err(Errno::INPROGRESS) => {
+                self.wait_if(true, limit, || self.call(|id, hub, _| hub.completed(id)))
+            }
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// As [`Handle::wait`], for a future: `place` is where its waker stays.
+    pub(super) fn poll<R>(
+        &self,
+        cx: &mut Context<'_>,
+        place: u64,
+        mut attempt: impl FnMut() -> Attempted<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            let seen = self.waiter.epoch();
+            match attempt().1 {
+                Err(errno) if is_early(errno) => {}
+                Ok(value) => return Poll::Ready(Ok(value)),
+                Err(errno) => return Poll::Ready(Err(errno.into())),
+            }
+            if self.waiter.tasks.wait(seen, place, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// `poll(2)`: `EAGAIN` if it is not ready for this.
+    pub(super) fn ready(&self, interest: Interest) -> Attempted<Readiness> {
+        self.call(|id, hub, _| {
+            let readiness = hub.poll_socket(id)?;
+            if interest.is_met(readiness) { Ok(readiness) } else { Err(Errno::AGAIN) }
+        })
+    }
+
+    /// A descriptor of the socket's readiness.
+    pub(super) fn ready_fd(&self, interest: Interest) -> io::Result<ReadyFd> {
+        let fd = self.waiter.descriptors.get_or_init(Box::default).add(interest)?;
+        // Any call settles the level of all descriptors.
+        self.once(|id, hub, _| hub.poll_socket(id))?;
+        Ok(fd)
+    }
+
+    pub(super) fn set_option(
+        &self,
+        option: SocketOption,
+        value: impl Into<OptionValue>,
+    ) -> io::Result<()> {
+        let value = value.into();
+        self.once(|id, hub, out| hub.set_option(id, option, &value, out))
+    }
+
+    pub(super) fn option(&self, option: SocketOption) -> io::Result<OptionValue> {
+        self.once(|id, hub, out| hub.option(id, option, out))
+    }
+
+    /// SO_ERROR: the pending error, told once.
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.once(|id, hub, _| hub.take_error(id))?.map(Into::into))
     }
 }
 

@@ -269,3 +269,6 @@ fn datagrams_are_answered_from_the_address_that_was_asked() {
     socket.send(b"nobody there").unwrap();
     assert_eq!(socket.recv(&mut buffer).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
+
+mod beyond_std;
+mod futures;

@@ -2,33 +2,42 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::io;
+use std::sync::Arc;
 
-use layer::Duration;
+use layer::{Duration, InterfaceId};
 
 use super::Stack;
-use super::handle::Handle;
+use super::addresses::{ToSocketAddrs, first_that_works};
+use super::descriptor::{Interest, ReadyFd};
+use super::handle::{Attempted, Handle};
 use crate::Errno;
-use crate::hub::{Flags, Kind, Received};
+use crate::hub::{Flags, Kind, OptionValue, Received, SocketOption};
 
 /// A UDP socket.
 #[derive(Debug)]
 pub struct UdpSocket {
-    pub(super) handle: Handle,
+    pub(super) handle: Arc<Handle>,
 }
 
 impl UdpSocket {
     /// Binds to `address`; an unspecified address means any of ours, port 0 a free one.
-    pub fn bind(stack: &Stack, address: impl Into<SocketAddr>) -> io::Result<Self> {
-        let handle = Handle::open(stack, Kind::Udp)?;
-        let address = address.into();
-        handle.complete(None, |id, hub, out| hub.bind(id, address, out))?;
-        Ok(Self { handle })
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse`, `AddrNotAvailable`; `InvalidInput` for text that is no address.
+    pub fn bind(stack: &Stack, address: impl ToSocketAddrs) -> io::Result<Self> {
+        first_that_works(address, |address| {
+            let socket = Self { handle: Arc::new(Handle::open(stack, Kind::Udp)?) };
+            socket.handle.complete(None, |id, hub, out| hub.bind(id, address, out))?;
+            Ok(socket)
+        })
     }
 
     /// Settles the only peer.
-    pub fn connect(&self, remote: impl Into<SocketAddr>) -> io::Result<()> {
-        let remote = remote.into();
-        self.handle.complete(None, |id, hub, out| hub.connect(id, remote, out))
+    pub fn connect(&self, remote: impl ToSocketAddrs) -> io::Result<()> {
+        first_that_works(remote, |remote| {
+            self.handle.complete(None, |id, hub, out| hub.connect(id, remote, out))
+        })
     }
 
     /// Sends a datagram to the connected peer.
@@ -36,9 +45,10 @@ impl UdpSocket {
         self.send_from(data, None, None)
     }
 
-    /// Sends a datagram.
-    pub fn send_to(&self, data: &[u8], to: impl Into<SocketAddr>) -> io::Result<usize> {
-        self.send_from(data, Some(to.into()), None)
+    /// Sends a datagram to the first of these addresses.
+    pub fn send_to(&self, data: &[u8], to: impl ToSocketAddrs) -> io::Result<usize> {
+        let first = to.to_socket_addrs()?.next().ok_or(io::ErrorKind::InvalidInput)?;
+        self.send_from(data, Some(first), None)
     }
 
     /// Sends a datagram from this address of ours: a reply comes from the address that was asked
@@ -50,7 +60,16 @@ impl UdpSocket {
         source: Option<IpAddr>,
     ) -> io::Result<usize> {
         let limit = self.handle.write_timeout.get();
-        self.handle.wait(limit, |id, hub, out| hub.send_to(id, data, to, source, out))
+        self.handle.wait_with(limit, || self.send_once(data, to, source))
+    }
+
+    pub(super) fn send_once(
+        &self,
+        data: &[u8],
+        to: Option<SocketAddr>,
+        source: Option<IpAddr>,
+    ) -> Attempted<usize> {
+        self.handle.call(|id, hub, out| hub.send_to(id, data, to, source, out))
     }
 
     /// Receives a datagram; what does not fit into `buffer` is lost.
@@ -58,7 +77,7 @@ impl UdpSocket {
         Ok(self.recv_with_envelope(buffer)?.copied)
     }
 
-    /// Receives a datagram, and says from whom.
+    /// Receives a datagram and says who sent it.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let received = self.recv_with_envelope(buffer)?;
         Ok((received.copied, received.from))
@@ -66,18 +85,26 @@ impl UdpSocket {
 
     /// Receives a datagram with all that is known about it.
     pub fn recv_with_envelope(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        self.receive(buffer, Flags::default())
+        let limit = self.handle.read_timeout.get();
+        self.handle.wait_with(limit, || self.receive_once(buffer))
+    }
+
+    pub(super) fn receive_once(&self, buffer: &mut [u8]) -> Attempted<Received> {
+        self.handle.call(|id, hub, out| hub.recv_from(id, buffer, Flags::default(), out))
+    }
+
+    /// As `recv`, and leaves it there.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.peek_from(buffer)?.0)
     }
 
     /// As `recv_from`, and leaves it there.
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.receive(buffer, Flags { peek: true, ..Flags::default() })?;
-        Ok((received.copied, received.from))
-    }
-
-    fn receive(&self, buffer: &mut [u8], flags: Flags) -> io::Result<Received> {
+        let flags = Flags { peek: true, ..Flags::default() };
         let limit = self.handle.read_timeout.get();
-        self.handle.wait(limit, |id, hub, out| hub.recv_from(id, buffer, flags, out))
+        let received =
+            self.handle.wait(limit, |id, hub, out| hub.recv_from(id, buffer, flags, out))?;
+        Ok((received.copied, received.from))
     }
 
     /// Our end.
@@ -90,18 +117,48 @@ impl UdpSocket {
         self.handle.once(|id, hub, _| hub.peer_addr(id))
     }
 
+    /// Another handle to the same socket; it is closed with the last one.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { handle: Arc::clone(&self.handle) })
+    }
+
+    /// SO_BINDTODEVICE: for what is bound or sent from now on.
+    pub fn bind_device(&self, interface: Option<InterfaceId>) -> io::Result<()> {
+        self.handle.once(|id, hub, _| hub.set_interface(id, interface))
+    }
+
     /// SO_BROADCAST: sending to broadcast addresses is allowed.
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
-        self.handle.once(|id, hub, out| {
-            hub.set_udp_options(id, |options| options.broadcast = broadcast, out)
-        })
+        self.handle.set_option(SocketOption::Broadcast, broadcast)
+    }
+
+    /// SO_BROADCAST.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        Ok(self.handle.option(SocketOption::Broadcast)?.int()? != 0)
+    }
+
+    /// IP_TTL, 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.handle.set_option(SocketOption::Ttl, i32::try_from(ttl).unwrap_or(i32::MAX))
     }
 
     /// IP_TTL.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        let ttl = u8::try_from(ttl).map_err(|_| Errno::INVAL)?;
-        self.handle
-            .once(|id, hub, out| hub.set_udp_options(id, |options| options.ttl = Some(ttl), out))
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(u32::try_from(self.handle.option(SocketOption::Ttl)?.int()?).unwrap_or_default())
+    }
+
+    /// `setsockopt(2)`: any option.
+    pub fn set_option(
+        &self,
+        option: SocketOption,
+        value: impl Into<OptionValue>,
+    ) -> io::Result<()> {
+        self.handle.set_option(option, value)
+    }
+
+    /// `getsockopt(2)`: any option.
+    pub fn option(&self, option: SocketOption) -> io::Result<OptionValue> {
+        self.handle.option(option)
     }
 
     /// How long receiving waits before it answers `WouldBlock`.
@@ -114,6 +171,16 @@ impl UdpSocket {
         self.handle.write_timeout.set(limit)
     }
 
+    /// The timeout set.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.handle.read_timeout.get())
+    }
+
+    /// The timeout set.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.handle.write_timeout.get())
+    }
+
     /// Nothing waits any more: `WouldBlock` instead.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.handle.set_nonblocking(nonblocking);
@@ -122,6 +189,16 @@ impl UdpSocket {
 
     /// SO_ERROR: the pending error, told once.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(self.handle.once(|id, hub, _| hub.take_error(id))?.map(Into::into))
+        self.handle.take_error()
+    }
+
+    /// A descriptor that is readable while this socket is ready, for `poll` and `epoll`. Make the
+    /// socket non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors left.
+    pub fn ready_fd(&self, interest: Interest) -> io::Result<ReadyFd> {
+        self.handle.ready_fd(interest)
     }
 }

@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use layer::Duration;
@@ -15,8 +15,10 @@ use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxBuildHasher;
 
 use super::Carrier;
+use super::descriptor::Descriptors;
 use super::poller::Registration;
-use crate::hub::Ready;
+use super::tasks::Tasks;
+use crate::hub::{Readiness, Ready};
 
 thread_local! {
     /// This thread leads: it looks by itself whether what it waits for has come.
@@ -48,10 +50,10 @@ impl Wakers {
     /// for an application.
     pub fn notify(&self, ready: &Ready) {
         match ready {
-            Ready::Changed { socket, readiness: _ } => {
+            Ready::Changed { socket, readiness } => {
                 let waiter = self.by_socket.lock().get(socket).cloned();
                 if let Some(waiter) = waiter {
-                    self.wake(&waiter);
+                    self.tell(&waiter, *readiness);
                 }
             }
             // Threads call the hub directly and get their answers there.
@@ -61,10 +63,16 @@ impl Wakers {
 
     /// Wakes everybody: the stack has ended, and their next attempt will say so.
     pub fn wake_all(&self) {
-        let waiters = self.by_socket.lock();
-        #[expect(clippy::iter_over_hash_type, reason = "the order in which threads wake is free")]
-        for waiter in waiters.values() {
-            self.wake(waiter);
+        // What is woken may close its socket: not under the lock.
+        let waiters: Vec<Arc<Waiter>> = self.by_socket.lock().values().cloned().collect();
+        let over = Readiness { error: true, ..Readiness::default() };
+        waiters.iter().for_each(|waiter| self.tell(waiter, over));
+    }
+
+    fn tell(&self, waiter: &Waiter, readiness: Readiness) {
+        self.wake(waiter);
+        if let Some(descriptors) = waiter.descriptors.get() {
+            descriptors.raise(readiness);
         }
     }
 
@@ -87,15 +95,15 @@ impl Wakers {
     }
 
     pub(super) fn wake(&self, waiter: &Waiter) {
-        waiter.epoch.fetch_add(1, Ordering::SeqCst);
+        // Whoever sleeps has seen the old epoch under the lock that this takes, or will see the
+        // new one.
+        waiter.tasks.changed();
         if waiter.leading.load(Ordering::SeqCst) > 0
             && !LEADS.get()
             && let Some(carrier) = self.carrier.get().and_then(Weak::upgrade)
         {
             carrier.nudge();
         }
-        // Whoever sleeps has seen the old epoch under this lock, or will see the new one.
-        drop(waiter.sleep.lock());
         waiter.changed.notify_all();
         if let Some(registration) = waiter.registration.get() {
             registration.changed(self);
@@ -115,7 +123,7 @@ impl Wakers {
                 return;
             }
         }
-        let mut sleep = waiter.sleep.lock();
+        let mut sleep = waiter.tasks.lock();
         if changed() {
             return;
         }
@@ -134,19 +142,21 @@ impl Wakers {
 /// Where the threads that use one socket, or one [`super::Poller`], wait.
 #[derive(Debug, Default)]
 pub(super) struct Waiter {
-    /// Counts changes.
-    epoch: AtomicU64,
+    /// Futures, and the count of changes.
+    pub(super) tasks: Tasks,
     /// Threads that lead the stack, or are about to, until this changes.
     leading: AtomicUsize,
-    sleep: Mutex<()>,
+    /// Threads that sleep, under the lock of `tasks`.
     changed: Condvar,
     /// The poller that watches this socket.
     pub(super) registration: OnceLock<Arc<Registration>>,
+    /// Those who wait by `poll(2)`.
+    pub(super) descriptors: OnceLock<Box<Descriptors>>,
 }
 
 impl Waiter {
     /// To be read before an attempt, and given to `wait` if it failed.
     pub(super) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+        self.tasks.epoch()
     }
 }
