@@ -88,6 +88,7 @@ struct Settings {
     syn_cookies: SynCookies,
     ecn: EcnPolicy,
     congestion: &'static str,
+    resting: bool,
 }
 
 /// One line: when, and what.
@@ -198,6 +199,14 @@ impl Script {
     pub fn play(&self) -> Result<Vec<String>, ScriptError> {
         player::play(self)
     }
+
+    /// Has connections take their small form whenever they may, not only after a second's silence:
+    /// nothing that the script sees may depend on it.
+    #[must_use]
+    pub fn resting(mut self) -> Self {
+        self.settings.resting = true;
+        self
+    }
 }
 
 /// Reads and plays a file.
@@ -214,7 +223,19 @@ pub fn run_file(path: &Path) -> Result<(), ScriptError> {
         what: error.to_string(),
         trace: Vec::new(),
     })?;
-    Script::parse(&name, &text)?.play().map(drop)
+    let script = Script::parse(&name, &text)?;
+    let trace = script.play()?;
+    let again = script.resting().play()?;
+    match trace.iter().zip(&again).position(|(one, other)| one != other) {
+        None if trace.len() == again.len() => Ok(()),
+        at => Err(ScriptError {
+            name,
+            line: 0,
+            text: String::new(),
+            what: format!("event {at:?} is another when connections rest"),
+            trace: again,
+        }),
+    }
 }
 
 /// All `*.pkt` files in and below a folder, in order of their names.

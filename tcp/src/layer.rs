@@ -10,6 +10,7 @@ mod commands;
 mod lingering;
 mod listening;
 mod paths;
+mod resting;
 mod segments;
 mod waiting;
 
@@ -160,6 +161,8 @@ impl Tcp {
                 };
                 (Served::Open(fate), sent && told)
             }
+            // It was woken a moment ago.
+            Phase::Idle(_) => (Served::Stay, true),
             Phase::Over(over) => {
                 let told = *orphan || over.inform(ends, io);
                 (if told { Served::Told(ends.id) } else { Served::Stay }, told)
@@ -180,6 +183,9 @@ impl Tcp {
         }
         self.settle(key);
         self.hint(key);
+        if done {
+            self.doze(key, now);
+        }
         done
     }
 
@@ -221,6 +227,7 @@ impl Tcp {
     fn end(&mut self, key: Key, now: Instant, reason: CloseReason, out: &mut Out<'_, Self>) {
         let Self { table, stats, config, .. } = self;
         let Some(connection) = table.get_mut(key) else { return };
+        connection.wake();
         let port = connection.ends.local.port();
         let io = &mut Io { now, out, stats, config };
         let from = state_of(&connection.phase);
@@ -229,7 +236,7 @@ impl Tcp {
         let over = Over { ready: VecDeque::new(), finished: false, reason, lingers };
         let nothing = Phase::Over(Box::new(over));
         let (told, listener, rest) = match core::mem::replace(&mut connection.phase, nothing) {
-            Phase::Opening(_) => (true, None, None),
+            Phase::Opening(_) | Phase::Idle(_) => (true, None, None),
             Phase::Open(open) => {
                 let open = *open;
                 (open.listener.is_none(), open.listener, Some((open.rcv, open.tell.finished)))
@@ -271,7 +278,8 @@ impl Tcp {
         let at = match &connection.phase {
             Phase::Opening(opening) => opening.retransmit,
             Phase::Open(open) => open.timers.next(),
-            Phase::Over(_) => None,
+            // The hint that was given before is still out.
+            Phase::Idle(_) | Phase::Over(_) => None,
         };
         self.deadlines.hint(at, key, &mut connection.hinted);
         let Self { table, deadlines, .. } = self;
@@ -357,7 +365,7 @@ impl Accounted for Tcp {
             .map(|connection| match &connection.phase {
                 Phase::Open(open) => open.rcv.held(),
                 Phase::Over(over) => over.ready.len(),
-                Phase::Opening(_) => 0,
+                Phase::Opening(_) | Phase::Idle(_) => 0,
             })
             .sum()
     }
@@ -370,6 +378,7 @@ impl Accounted for Tcp {
                 let buffers = match &connection.phase {
                     Phase::Open(open) => open.snd.buffer.held_bytes() + open.rcv.held_bytes(),
                     Phase::Over(over) => over.ready.iter().map(bytes::Bytes::len).sum(),
+                    Phase::Idle(idle) => idle.held_bytes(),
                     Phase::Opening(_) => 0,
                 };
                 core::mem::size_of::<Connection>() + buffers
@@ -399,6 +408,7 @@ fn state_of(phase: &Phase) -> TcpState {
     match phase {
         Phase::Opening(opening) => opening.state,
         Phase::Open(open) => open.state,
+        Phase::Idle(idle) => idle.state(),
         Phase::Over(_) => TcpState::Closed,
     }
 }
@@ -411,6 +421,7 @@ fn connection_info(
     let ends = &connection.ends;
     match &connection.phase {
         Phase::Open(open) => Some(open.info(ends, now, config)),
+        Phase::Idle(idle) => Some(idle.open().info(ends, now, config)),
         Phase::Opening(opening) => {
             let bare = ConnectionInfo::bare(ends.id, ends.local, ends.remote, opening.state);
             Some(ConnectionInfo { rto: opening.rto(config), ..bare })

@@ -46,6 +46,7 @@ mod layer;
 mod listen;
 mod memory;
 mod options;
+mod pack;
 mod ports;
 mod recv;
 mod requests;

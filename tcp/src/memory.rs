@@ -25,6 +25,7 @@
 use std::collections::VecDeque;
 
 use crate::config::BufferSizes;
+use crate::pack::packed;
 use crate::table::Key;
 
 /// Bytes that all connections together may hold.
@@ -55,6 +56,8 @@ pub struct Allowance {
     /// Nothing is left.
     pub exhausted: bool,
 }
+
+packed!(Allowance { more, squeezed, exhausted });
 
 impl Default for Allowance {
     fn default() -> Self {

@@ -4,6 +4,8 @@
 use layer::Instant;
 use layer::time::earliest;
 
+use crate::pack::packed;
+
 /// When something is due, if it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timers {
@@ -26,6 +28,18 @@ pub struct Timers {
     /// A closed socket waited long enough in FIN-WAIT-2.
     pub fin_wait_2: Option<Instant>,
 }
+
+packed!(Timers {
+    retransmit,
+    persist,
+    reorder,
+    probe,
+    delayed_ack,
+    user_timeout,
+    keepalive,
+    linger,
+    fin_wait_2,
+});
 
 impl Timers {
     /// The earliest of them.

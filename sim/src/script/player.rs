@@ -113,6 +113,9 @@ impl<'a> Player<'a> {
         config.tcp.syn_cookies = settings.syn_cookies;
         config.tcp.ecn = settings.ecn;
         config.tcp.congestion = settings.congestion;
+        if settings.resting {
+            config.tcp.idle_after = Duration::ZERO;
+        }
         if let Some(bytes) = settings.memory {
             config.tcp.memory = tcp::MemoryLimits::of(bytes);
         }

@@ -51,6 +51,7 @@ impl Default for Settings {
             syn_cookies: SynCookies::WhenFull,
             ecn: EcnPolicy::Passive,
             congestion: tcp::CONGESTION[0],
+            resting: false,
         }
     }
 }

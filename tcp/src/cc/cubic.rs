@@ -13,6 +13,8 @@ use layer::{Duration, Instant};
 use super::hystart::{Growth, HyStart};
 use super::{Acked, Congestion, LARGEST, initial_window, resized};
 
+use crate::pack::{Pack, Packer, packed};
+
 /// How steep the curve is, segments per cubed second (RFC 9438 4.1).
 const C: f64 = 0.4;
 /// What a loss leaves of the window (RFC 9438 4.6).
@@ -36,6 +38,8 @@ pub struct Cubic {
     hystart: Option<HyStart>,
 }
 
+packed!(Cubic { mss, cwnd, ssthresh, initial, w_max, prior, curve, hystart });
+
 /// One period of congestion avoidance.
 #[derive(Clone, Copy, Debug)]
 struct Curve {
@@ -51,6 +55,8 @@ struct Curve {
     /// Growth too small for a byte yet.
     fraction: f64,
 }
+
+packed!(Curve { epoch, k, plateau, reno, unused_since, fraction });
 
 impl Cubic {
     /// At the start of a connection.
@@ -220,6 +226,10 @@ impl Congestion for Cubic {
         self.cwnd = resized(self.cwnd, self.mss, mss);
         self.mss = mss;
         self.curve = None;
+    }
+
+    fn pack(&self, to: &mut Packer) {
+        Pack::pack(self, to);
     }
 }
 

@@ -9,6 +9,7 @@
 
 use layer::Duration;
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// RFC 9406 4.3's bounds of the rise that counts, samples that a round needs, and the manner of
@@ -40,6 +41,8 @@ pub struct HyStart {
     /// In CSS: the shortest round trip when it began, and rounds since.
     css: Option<(Duration, u32)>,
 }
+
+packed!(HyStart { window_end, last_round, this_round, samples, css });
 
 impl HyStart {
     /// `bytes` were acknowledged up to `una`, with `nxt` out.

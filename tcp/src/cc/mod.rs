@@ -10,6 +10,7 @@ mod reno;
 
 use layer::{Duration, Instant};
 
+use crate::pack::{Pack as _, Packer, Unpacker};
 use crate::seq::Seq;
 pub use cubic::Cubic;
 pub use reno::Reno;
@@ -65,6 +66,25 @@ pub trait Congestion: core::fmt::Debug {
     /// Segments have another size now. A window keeps its number of segments when they shrink
     /// (see [`resized`]).
     fn resize(&mut self, mss: u32);
+
+    /// Puts its state into few bytes, for [`unpack`]; nothing is in flight.
+    fn pack(&self, to: &mut Packer);
+}
+
+/// Puts an algorithm's name and state into few bytes.
+pub fn pack(algorithm: &dyn Congestion, to: &mut Packer) {
+    let place = NAMES.iter().position(|name| *name == algorithm.name()).unwrap_or_default();
+    to.put(place as u64);
+    algorithm.pack(to);
+}
+
+/// The algorithm that [`pack`] put in.
+pub fn unpack(from: &mut Unpacker<'_>) -> Box<dyn Congestion + Send> {
+    let place = usize::try_from(from.take()).unwrap_or_default();
+    match NAMES.get(place).copied() {
+        Some("reno") => Box::new(Reno::unpack(from)),
+        _ => Box::new(Cubic::unpack(from)),
+    }
 }
 
 /// The algorithm called `name`; CUBIC where the name says nothing to us.

@@ -3,6 +3,8 @@
 
 use super::{Acked, Congestion, LARGEST, initial_window, resized};
 
+use crate::pack::{Pack, Packer, packed};
+
 /// The state of Reno on one connection.
 #[derive(Clone, Debug)]
 pub struct Reno {
@@ -13,6 +15,8 @@ pub struct Reno {
     /// Bytes acknowledged since the window last grew in congestion avoidance.
     acked: u32,
 }
+
+packed!(Reno { mss, cwnd, ssthresh, initial, acked });
 
 impl Reno {
     /// At the start of a connection.
@@ -95,6 +99,10 @@ impl Congestion for Reno {
     fn resize(&mut self, mss: u32) {
         self.cwnd = resized(self.cwnd, self.mss, mss);
         self.mss = mss;
+    }
+
+    fn pack(&self, to: &mut Packer) {
+        Pack::pack(self, to);
     }
 }
 

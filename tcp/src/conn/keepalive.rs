@@ -15,6 +15,7 @@ use layer::boundary::TcpState;
 use layer::{Duration, Instant};
 
 use crate::conn::{Ends, Fate, Io, Open};
+use crate::pack::packed;
 
 /// No program asks more often than this: with a time of zero the timer would always be due.
 const LEAST: Duration = Duration::from_millis(1);
@@ -25,6 +26,8 @@ pub struct KeepAlive {
     heard_at: Instant,
     probes: u32,
 }
+
+packed!(KeepAlive { heard_at, probes });
 
 impl KeepAlive {
     /// A peer that was just heard.

@@ -8,6 +8,7 @@ use layer::boundary::{LimitedTimes, Limiting};
 use layer::{Duration, Instant};
 
 use crate::conn::Open;
+use crate::pack::packed;
 use crate::send::Fin;
 use crate::send::recovery::Phase;
 
@@ -26,7 +27,14 @@ pub struct Limits {
     spent: [u64; 6],
 }
 
+packed!(Limits { since, idle, spent } default { limiting, busy });
+
 impl Limits {
+    /// Nothing is in the send buffer, and nothing else limits either.
+    pub fn is_idle(&self) -> bool {
+        (self.limiting, self.busy) == (Limiting::Application, false)
+    }
+
     /// The connection opens: nothing to send.
     pub fn new(now: Instant) -> Self {
         let limiting = Limiting::Application;

@@ -8,6 +8,7 @@ use layer::{Duration, Instant, PacketBuf};
 
 use crate::conn::limits::Limits;
 use crate::conn::{Io, Open};
+use crate::pack::packed;
 use crate::segment::Segment;
 use crate::send::delivery::DeliveryRate;
 use crate::send::scoreboard::Delivered;
@@ -64,6 +65,32 @@ pub struct Meter {
     closed: bool,
 }
 
+packed!(Meter {
+    last_data_sent,
+    last_data_recv,
+    last_ack_recv,
+    limits,
+    rate,
+    min_rtt,
+    pmtu,
+    advmss,
+    bytes_acked,
+    bytes_sent,
+    bytes_retrans,
+    segs_in,
+    segs_out,
+    data_segs_in,
+    data_segs_out,
+    delivered,
+    delivered_ce,
+    dsack_dups,
+    reord_seen,
+    rcv_ooopack,
+    total_rto,
+    total_rto_recoveries,
+    closed,
+});
+
 /// The least round trip of a sliding time, as Linux's `tcp_min_rtt_wlen`: a path that became longer
 /// is believed after it. Whole microseconds, and seconds for the age.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +98,8 @@ pub struct MinRtt {
     micros: u32,
     since_s: u32,
 }
+
+packed!(MinRtt { micros, since_s });
 
 impl MinRtt {
     /// Linux's 300 s.

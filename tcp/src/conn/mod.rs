@@ -1,11 +1,13 @@
-//! One connection, in the shape its state needs: [`Opening`], [`Open`], or the little that is left
-//! to tell the hub when it is [`Over`]. TIME-WAIT has a table of its own, [`crate::timewait`].
+//! One connection, in the shape its state needs: [`Opening`], [`Open`], [`Idle`] while nothing
+//! happens on it, or the little that is left to tell the hub when it is [`Over`]. TIME-WAIT has a
+//! table of its own, [`crate::timewait`].
 
 pub mod acks;
 pub mod arrives;
 pub mod buffers;
 pub mod closing;
 pub mod guard;
+pub mod idle;
 pub mod info;
 pub mod keepalive;
 pub mod limits;
@@ -36,6 +38,7 @@ use crate::send::Sender;
 use crate::send::room::Room;
 use crate::stats::Stats;
 use crate::timers::Timers;
+use idle::Idle;
 use keepalive::KeepAlive;
 use meter::Meter;
 use opening::Opening;
@@ -95,6 +98,8 @@ pub enum Phase {
     Opening(Box<Opening>),
     /// ESTABLISHED to LAST-ACK.
     Open(Box<Open>),
+    /// The same, on which nothing has happened for a while.
+    Idle(Idle),
     /// CLOSED, with something left to tell.
     Over(Box<Over>),
 }

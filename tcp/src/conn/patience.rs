@@ -38,6 +38,11 @@ impl Patience {
         *self = Self::default();
     }
 
+    /// Nothing waits for the peer.
+    pub fn is_calm(&self) -> bool {
+        self.since.is_none() && self.trouble.is_none()
+    }
+
     /// ICMP reports trouble on the way (RFC 5461 2): why the connection failed, if it fails.
     pub fn trouble(&mut self, error: SocketError) {
         self.trouble = Some(error);

@@ -18,6 +18,7 @@ impl Tcp {
 
     /// Before a step: what the connection may come to hold.
     pub(super) fn allow(&mut self, key: Key) {
+        self.awake(key);
         let Self { table, memory, config, .. } = self;
         let Some(Connection { charged, phase, .. }) = table.get_mut(key) else { return };
         if let Phase::Open(open) = phase {

@@ -95,6 +95,7 @@ impl Tcp {
     /// Changes an open connection and looks at it in the next poll.
     fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut Open, &Config)) {
         let Some(key) = self.table.find_id(socket) else { return };
+        self.awake(key);
         let Self { table, config, .. } = self;
         if let Some(connection) = table.get_mut(key)
             && let Phase::Open(open) = &mut connection.phase
@@ -297,6 +298,7 @@ impl Tcp {
     }
 
     fn finish_connection(&mut self, now: Instant, key: Key, out: &mut Out<'_, Self>, how: Finish) {
+        self.awake(key);
         let Self { table, stats, config, .. } = self;
         let Some(connection) = table.get_mut(key) else { return };
         let io = &mut Io { now, out, stats, config };
@@ -320,6 +322,7 @@ impl Tcp {
                 // RFC 9293 3.10.4: CLOSE in SYN-SENT deletes the TCB.
                 Finish::Close | Finish::Abort => Fate::failed(SocketError::ConnectionAborted),
             },
+            Phase::Idle(_) => Fate::Stay,
             Phase::Over(_) if how == Finish::Shutdown => Fate::Stay,
             Phase::Over(over) if lingers => {
                 over.ready.clear();
@@ -340,6 +343,7 @@ impl Tcp {
             return;
         }
         let Some(key) = self.table.find_id(socket) else { return };
+        self.awake(key);
         let Some(connection) = self.table.get_mut(key) else { return };
         (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
         match &mut connection.phase {
@@ -348,7 +352,7 @@ impl Tcp {
                 self.mark_due(key);
             }
             Phase::Opening(opening) => opening.options = options.into(),
-            Phase::Over(_) => {}
+            Phase::Idle(_) | Phase::Over(_) => {}
         }
     }
 

@@ -12,7 +12,7 @@
 //! [`Connection::orphan`]: crate::conn::Connection::orphan
 
 use layer::Out;
-use layer::boundary::{CloseReason, TcpEvent};
+use layer::boundary::{CloseReason, TcpEvent, TcpOptions};
 
 use super::Tcp;
 use crate::conn::{Io, Open, Phase};
@@ -23,16 +23,21 @@ impl Phase {
     pub(super) fn lingers(&self) -> bool {
         match self {
             Self::Open(open) => open.lingers(),
+            Self::Idle(idle) => lingers(idle.options()),
             Self::Over(over) => over.lingers,
             Self::Opening(_) => false,
         }
     }
 }
 
+fn lingers(options: &TcpOptions) -> bool {
+    options.linger.is_some_and(|limit| !limit.is_zero())
+}
+
 impl Open {
     /// SO_LINGER is set to a time.
     pub fn lingers(&self) -> bool {
-        self.options.linger.is_some_and(|limit| !limit.is_zero())
+        lingers(&self.options)
     }
 
     /// The application closed the socket: starts the time, if there is one.

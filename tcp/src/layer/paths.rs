@@ -64,6 +64,7 @@ impl Tcp {
         error: IpError,
         out: &mut Out<'_, Self>,
     ) {
+        self.awake(key);
         let Self { table, stats, config, .. } = self;
         let Some(Connection { ends, phase, .. }) = table.get_mut(key) else { return };
         let Phase::Open(open) = phase else { return out.drop(Reason::TcpErrorUnclaimed, error) };

@@ -62,7 +62,8 @@ impl Tcp {
         let led = match phase {
             Phase::Opening(opening) => Led::Opening(opening.arrives(ends, io, segment)),
             Phase::Open(open) => Led::Open(open.arrives(ends, io, segment)),
-            Phase::Over(_) => {
+            // An idle one was woken a moment ago.
+            Phase::Idle(_) | Phase::Over(_) => {
                 io.out.drop(Reason::TcpNoConnection, segment);
                 Led::Nothing
             }
@@ -180,6 +181,7 @@ impl Tcp {
         if let IpErrorKind::FragmentationNeeded { mtu } = error.kind {
             return self.too_big(now, (key, seq), mtu, error, out);
         }
+        self.awake(key);
         let Some(connection) = self.table.get_mut(key) else { return };
         let told = error.kind.socket_error();
         let refused = match &mut connection.phase {
@@ -194,7 +196,7 @@ impl Tcp {
                 open.patience.trouble(told);
                 false
             }
-            Phase::Opening(_) | Phase::Open(_) | Phase::Over(_) => {
+            Phase::Opening(_) | Phase::Open(_) | Phase::Idle(_) | Phase::Over(_) => {
                 out.drop(Reason::TcpErrorUnclaimed, error);
                 return;
             }

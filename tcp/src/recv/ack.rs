@@ -10,6 +10,8 @@
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
+
 /// Bytes owed after which the end of the batch is not waited for: four super-segments. At one, the
 /// kernel's TCP ran once a super-frame inside our `write`, a seventh of all time in bulk.
 const MUCH: u32 = 256 * 1024;
@@ -33,6 +35,8 @@ pub struct AckPolicy {
     /// When data last arrived.
     arrived: Option<Instant>,
 }
+
+packed!(AckPolicy { owed, now, segment, quick, interactive, arrived });
 
 /// In-order data that arrived.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! Explicit congestion notification, the receiver's half (RFC 3168 6.1.3): CE is echoed in every
 //! acknowledgement until the sender says that it has reduced its window.
 
+use crate::pack::packed;
 use crate::segment::Flags;
 use crate::send::ecn::Handshake;
 
@@ -12,6 +13,8 @@ pub struct Echo {
     /// CE came, and no CWR since.
     owed: bool,
 }
+
+packed!(Echo { agreed, owed });
 
 impl Echo {
     /// After the handshake.

@@ -18,6 +18,7 @@ use layer::{Instant, PacketBuf};
 
 use crate::memory::Allowance;
 use crate::options::{Options, SackBlocks};
+use crate::pack::packed;
 use crate::seq::Seq;
 use ack::AckPolicy;
 use ecn::Echo;
@@ -65,6 +66,11 @@ pub struct Receiver {
     /// The hub is to copy together what it holds.
     pub collapse_due: bool,
 }
+
+packed!(Receiver {
+    nxt, last_ack_sent, fin, window, ack, tuning, echo, urgent_end, bytes_received, stamps, sack,
+    handed, allowance, collapse_due,
+} default { early, ready, gathered });
 
 /// What a chunk in a queue costs besides its bytes: its entry, its reference count, the allocator.
 pub const CHUNK: u32 = 128;

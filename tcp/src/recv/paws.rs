@@ -4,6 +4,7 @@
 use layer::{Duration, Instant};
 
 use crate::options::Timestamps;
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// RFC 7323 5.5: after so long without a segment, TS.Recent may have wrapped and counts no more.
@@ -18,6 +19,8 @@ pub struct Stamps {
     recent: u32,
     recent_at: Instant,
 }
+
+packed!(Stamps { offset, recent, recent_at });
 
 impl Stamps {
     /// From the peer's SYN, which arrived now.

@@ -1,6 +1,7 @@
 //! What we report of early data (RFC 2018 4), and of data that came twice (RFC 2883).
 
 use crate::options::SackBlocks;
+use crate::pack::packed;
 use crate::recv::reassembly::Reassembly;
 use crate::seq::Seq;
 
@@ -12,6 +13,8 @@ pub struct SackReport {
     /// Data that came twice: reported once.
     duplicate: Option<(Seq, Seq)>,
 }
+
+packed!(SackReport { recent, duplicate });
 
 impl SackReport {
     /// An early segment at `seq` was kept.

@@ -11,6 +11,7 @@
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// Segments of an initial window (RFC 6928): what one round trip brings at first.
@@ -39,6 +40,8 @@ pub struct Tuning {
     /// When the present round trip began.
     since: Instant,
 }
+
+packed!(Tuning { window, rtt_us, echo, taken, most, since });
 
 impl Tuning {
     /// The receiver's round trip.

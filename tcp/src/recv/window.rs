@@ -1,5 +1,6 @@
 //! The window we offer (RFC 9293 3.8.6): never moved left, never silly.
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// Our receive window: how much the application has not taken yet, and what the peer was told.
@@ -20,6 +21,8 @@ pub struct ReceiveWindow {
     /// There is no memory: closed, whatever was offered.
     shut: bool,
 }
+
+packed!(ReceiveWindow { edge, capacity, charged, scale, mss, squeezed, shut });
 
 /// Segments of a window under memory pressure, as in Linux.
 const SQUEEZED: u32 = 4;

@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use layer::PacketBuf;
 
+use crate::pack::packed;
+
 /// Chunks below this are copied into the tail: a reference would cost more than the copy.
 /// Eight of them make a super-segment, which is what a packet carries without copying.
 const SMALL: usize = 8 * 1024;
@@ -37,6 +39,8 @@ pub struct SendBuffer {
     /// Position after the last byte, tail included.
     end: u64,
 }
+
+packed!(SendBuffer { start, end } default { chunks, tail });
 
 #[derive(Debug)]
 struct Chunk {

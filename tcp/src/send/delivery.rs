@@ -6,6 +6,7 @@
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// The packet that is watched: what the draft calls P.
@@ -21,6 +22,8 @@ struct Watched {
     app_limited: bool,
 }
 
+packed!(Watched { end, delivered, sent_at, app_limited });
+
 /// C.* of the draft.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeliveryRate {
@@ -31,6 +34,8 @@ pub struct DeliveryRate {
     rate: u64,
     app_limited: bool,
 }
+
+packed!(DeliveryRate { delivered, watched, rate, app_limited });
 
 impl DeliveryRate {
     /// New text up to before `end` leaves; `app_limited` if it is all there was.

@@ -5,6 +5,7 @@
 //! it is answered as by a host that knows RFC 3168 only.
 
 use crate::config::EcnPolicy as Policy;
+use crate::pack::packed;
 use crate::recv::ecn::Echo;
 use crate::segment::Flags;
 use crate::seq::Seq;
@@ -96,6 +97,8 @@ pub struct Ecn {
     /// The window was reduced for an echo; until this is acknowledged another is the same news.
     reduced: Option<Seq>,
 }
+
+packed!(Ecn { marks, announce, reduced });
 
 impl Ecn {
     /// After the handshake.

@@ -34,6 +34,7 @@ use window::SendWindow;
 
 use layer::Instant;
 
+use crate::pack::{Pack, Packer, Unpacker, packed};
 use crate::seq::Seq;
 
 /// Where our FIN is.
@@ -47,6 +48,25 @@ pub enum Fin {
     Sent(Seq),
 }
 
+impl Pack for Fin {
+    fn pack(&self, to: &mut Packer) {
+        let (sent, queued) = match self {
+            Self::No => (None, false),
+            Self::Queued => (None, true),
+            Self::Sent(at) => (Some(*at), false),
+        };
+        (sent, queued).pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Self {
+        match Pack::unpack(from) {
+            (Some(at), _) => Self::Sent(at),
+            (None, true) => Self::Queued,
+            (None, false) => Self::No,
+        }
+    }
+}
+
 /// A tail loss probe that is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
@@ -57,6 +77,8 @@ pub struct Probe {
     /// Bytes outstanding when it left.
     pub flight: u32,
 }
+
+packed!(Probe { end, resend, flight });
 
 /// SND.* of RFC 9293 3.3.1, and the machinery behind it.
 #[derive(Debug)]
@@ -108,6 +130,11 @@ pub struct Sender {
     /// SND.UNA moved since the last segment left: proof that the way forward works.
     pub confirmed: bool,
 }
+
+packed!(Sender {
+    una, nxt, window, mtu, board, recovery, rack, mss, buffer, urgent, fin, rtt, sack, prr, undo,
+    ecn, probe, persist, retries, last_sent, retransmits, confirmed,
+} default { frto });
 
 impl Sender {
     /// After our SYN at `iss` was acknowledged.

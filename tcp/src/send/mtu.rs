@@ -17,6 +17,7 @@ use core::net::IpAddr;
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// RFC 1191 7.1, Table 7-1: sizes that links have, for routers that do not say theirs.
@@ -56,6 +57,8 @@ pub struct PathMtu {
     pub seen: u64,
 }
 
+packed!(PathMtu { since, overhead, v6, most, path, hole, proven, pending, seen });
+
 /// Larger segments vanish.
 #[derive(Debug)]
 struct Hole {
@@ -71,6 +74,8 @@ struct Hole {
     /// One segment of another size that is out.
     probe: Option<(Seq, u32)>,
 }
+
+packed!(Hole { size, from, works, too_big, next, probe });
 
 /// What to do about a message that a segment was too big.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,15 @@
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
+
 /// How often the window has been probed in a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Persist {
     probes: u32,
 }
+
+packed!(Persist { probes });
 
 impl Persist {
     /// When the next probe is due.

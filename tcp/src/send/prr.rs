@@ -1,5 +1,7 @@
 //! Proportional rate reduction (RFC 9937): during recovery, what leaves follows what arrives.
 
+use crate::pack::packed;
+
 /// The state of one recovery. All sizes in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Prr {
@@ -10,6 +12,8 @@ pub struct Prr {
     /// prr_out.
     out: u64,
 }
+
+packed!(Prr { recover_fs, delivered, out });
 
 impl Prr {
     /// Recovery begins with `flight` bytes outstanding.

@@ -6,6 +6,7 @@
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
 use crate::send::scoreboard::{Delivered, Range, Scoreboard};
 use crate::seq::Seq;
 
@@ -37,6 +38,8 @@ pub struct Rack {
     /// RACK.dsack_round: SND.NXT when D-SACK last widened the window.
     dsack_round: Option<Seq>,
 }
+
+packed!(Rack { dsack_round, latest, rtt, min_rtt, reordering_seen, multiplier, persist });
 
 impl Default for Rack {
     fn default() -> Self {

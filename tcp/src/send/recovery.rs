@@ -3,15 +3,17 @@
 //!
 //! With SACK, `rack.rs` says what is lost and `prr.rs` how fast to send; this keeps the phase.
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// RFC 5681 3.2: so many duplicates are taken as loss.
 const DUPLICATES: u32 = 3;
 
 /// Where the sender stands between losses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing is known to be lost.
+    #[default]
     Open,
     /// Fast recovery, until `recover` is acknowledged.
     Recovery,
@@ -42,6 +44,8 @@ pub struct Recovery {
     /// Bytes by which duplicates inflate the window (RFC 5681 3.2 step 4, RFC 3042).
     inflation: u32,
 }
+
+packed!(Recovery { recover, duplicates, inflation } default { phase });
 
 impl Recovery {
     /// Nothing sent yet. RFC 6582 3.2 step 1: recover starts at the initial number.

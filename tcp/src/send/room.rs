@@ -9,6 +9,8 @@
 //! shrinks does so by granting nothing until it has emptied. An unsized buffer follows the
 //! congestion window, as Linux's does: what is out, and as much again to follow it.
 
+use crate::pack::packed;
+
 /// How much the hub may put into one connection's send buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -17,6 +19,8 @@ pub struct Room {
     /// Granted to the hub and not used by it.
     credit: u32,
 }
+
+packed!(Room { capacity, credit });
 
 /// What is in the buffer, and what else bears on granting more.
 #[derive(Clone, Copy, Debug)]

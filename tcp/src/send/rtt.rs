@@ -3,6 +3,7 @@
 use layer::Duration;
 
 use crate::config::Config;
+use crate::pack::packed;
 
 /// RFC 6298 2: K.
 const K: u32 = 4;
@@ -19,6 +20,8 @@ pub struct RttEstimator {
     /// Timeouts in a row: the back-off.
     backoff: u32,
 }
+
+packed!(RttEstimator { srtt, rttvar, rto, backoff });
 
 impl RttEstimator {
     /// Before any sample. After a lost SYN, RFC 6298 5.7: 3 s for the data.

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use layer::{Duration, Instant};
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// Ranges kept, at most: bounds the work of one acknowledgement whatever the peer sends.
@@ -90,6 +91,8 @@ pub struct Scoreboard {
     /// One past the highest number ever delivered (RACK.fack).
     highest: Option<Seq>,
 }
+
+packed!(Scoreboard { highest } default { ranges, sacked, lost, total });
 
 impl Scoreboard {
     /// New text from `start` to before `end` leaves.

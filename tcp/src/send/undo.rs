@@ -1,6 +1,7 @@
 //! Taking back a cut that was for nothing: Eifel detection by timestamps (RFC 3522) and by D-SACK,
 //! and the full response (RFC 4015; Linux's undo).
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// What is needed to take back one reduction.
@@ -19,6 +20,8 @@ pub struct Undo {
     /// Once recovery is over: what was out then. After that nobody can tell any more.
     until: Option<Seq>,
 }
+
+packed!(Undo { cwnd, ssthresh, acknowledged, first, resent, until });
 
 impl Undo {
     /// A reduction is about to be made.

@@ -12,6 +12,8 @@
 //! systems do not agree on what becomes of the last urgent byte (RFC 6093 3). A second connection,
 //! or a message of the program's own, does what it was meant for.
 
+use crate::pack::packed;
+
 /// Where the urgent data that we send ends.
 #[derive(Debug, Default)]
 pub struct Urgent {
@@ -21,6 +23,8 @@ pub struct Urgent {
     /// No segment has left yet that says so.
     unannounced: bool,
 }
+
+packed!(Urgent { end, unannounced });
 
 impl Urgent {
     /// Everything before position `end` is urgent.

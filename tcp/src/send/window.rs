@@ -1,5 +1,6 @@
 //! The window that the peer offers (RFC 9293 3.10.7.4, SND.WL1 and SND.WL2).
 
+use crate::pack::packed;
 use crate::seq::Seq;
 
 /// SND.WND, and from which segment it is.
@@ -11,6 +12,8 @@ pub struct SendWindow {
     wl1: Seq,
     wl2: Seq,
 }
+
+packed!(SendWindow { wl2, size, largest, scale, wl1 });
 
 impl SendWindow {
     /// From a SYN, whose field is never scaled (RFC 7323 2.2), and the scale for later ones.
