@@ -12,7 +12,8 @@ use indicatif::ProgressBar;
 use crate::workspace;
 
 /// Crates whose examples are run as cases.
-const WITH_EXAMPLES: [&str; 7] = ["link", "arp", "ip", "udp", "tcp", "socket", "stackd"];
+const WITH_EXAMPLES: [&str; 8] =
+    ["link", "arp", "ip", "udp", "tcp", "socket", "socket-tokio", "stackd"];
 
 /// Paths of stackd and of the folder of examples. `STACKD_BIN` names a program built elsewhere,
 /// with the examples beside it; nothing is built then.
