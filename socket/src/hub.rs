@@ -26,6 +26,7 @@ mod block;
 mod call;
 mod closing;
 mod flags;
+mod inbox;
 mod options;
 mod readiness;
 mod sockopt;
@@ -35,8 +36,9 @@ mod udp;
 mod urgent;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use layer::boundary::{SocketId, TcpCommand, TcpEvent, UdpCommand, UdpEvent};
+use layer::boundary::{SocketId, TcpCommand, TcpEvent, TcpOptions, UdpCommand, UdpEvent};
 use layer::{Accounted, Counted, Either, Instant, InterfaceId, Layer, Out};
 use rustc_hash::FxBuildHasher;
 
@@ -99,6 +101,9 @@ pub struct Hub {
     config: Config,
     sockets: HashMap<SocketId, Box<Socket>, FxBuildHasher>,
     block: Block,
+    /// The options of a new connection, and those that were last set: many have the same.
+    defaults: Arc<TcpOptions>,
+    common: Arc<TcpOptions>,
     next_id: u64,
     /// Commands that found no room, in order.
     owed: VecDeque<Command>,
@@ -214,6 +219,8 @@ impl Hub {
             config,
             sockets: HashMap::default(),
             block: Block::default(),
+            defaults: Arc::default(),
+            common: Arc::default(),
             next_id: 0,
             owed: VecDeque::new(),
             credit: VecDeque::new(),
@@ -233,7 +240,7 @@ impl Hub {
         let id = SocketId(self.next_id);
         self.next_id += 1;
         let protocol = match kind {
-            Kind::Tcp => Protocol::Tcp(TcpSocket::default()),
+            Kind::Tcp => Protocol::Tcp(TcpSocket::new(Arc::clone(&self.defaults))),
             Kind::Udp => Protocol::Udp(UdpSocket::default()),
         };
         self.sockets.insert(id, Box::new(Socket::new(protocol)));

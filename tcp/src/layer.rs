@@ -16,8 +16,11 @@ mod waiting;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use layer::boundary::{ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpState};
+use layer::boundary::{
+    ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpOptions, TcpState,
+};
 use layer::time::earliest;
 use layer::{Accounted, Counted, Deadlines, Instant, Layer, Out};
 use rustc_hash::FxHashMap;
@@ -67,6 +70,8 @@ pub struct Tcp {
     time_waits: TimeWaits,
     /// What the buffers of all connections hold.
     memory: Memory,
+    /// The options that were last given to a connection: many have the same.
+    common: Arc<TcpOptions>,
 }
 
 impl Tcp {
@@ -80,6 +85,7 @@ impl Tcp {
             cookies: Cookies::new(derive(key, 4)),
             requests: Requests::new(derive(key, 5)),
             memory: Memory::new(config.memory),
+            common: Arc::default(),
             config,
             bound: FxHashMap::default(),
             listeners: FxHashMap::default(),

@@ -279,8 +279,27 @@ fn keep_alive_wakes_a_connection_and_lets_it_rest_between_probes() {
     let probe = bench.next_sent();
     assert_eq!(bench.now, Instant::from_secs(1000 + 7200));
     assert_eq!(probe.seq, bench.iss, "RFC 9293 3.8.4: from SND.NXT - 1");
+    assert_eq!(bench.tcp.idle_connections(), 0);
+    bench.ms(1000);
     assert_eq!(bench.tcp.idle_connections(), 1);
     assert_eq!(bench.ack(1), []);
     bench.ms(1000);
+    assert_eq!(bench.tcp.idle_connections(), 1);
+}
+
+/// What wakes a connection without being a sign of life does not have it change its form each time.
+#[test]
+fn strays_wake_a_connection_once_a_second() {
+    let mut bench = Bench::new();
+    bench.accept();
+    bench.ms(10_000);
+    assert_eq!(bench.tcp.idle_connections(), 1);
+    let stray = bench.segment(R, bench.seq.minus(1 << 30), bench.iss, b"");
+    for _ in 0..9 {
+        bench.receive(stray.clone());
+        bench.ms(100);
+        assert_eq!(bench.tcp.idle_connections(), 0);
+    }
+    bench.ms(100);
     assert_eq!(bench.tcp.idle_connections(), 1);
 }

@@ -59,7 +59,22 @@ impl Hub {
             let options = Box::new(tcp.effective());
             self.command(Either::A(TcpCommand::Configure { socket: id, options }), out);
         }
+        self.share_options(id);
         Ok(())
+    }
+
+    /// A program sets the same options on all its connections: they hold them once.
+    fn share_options(&mut self, id: SocketId) {
+        let Ok(tcp) = self.tcp(id) else { return };
+        let set = Arc::clone(&tcp.options);
+        if *self.common != *set {
+            self.common = set;
+        } else {
+            let common = Arc::clone(&self.common);
+            if let Ok(tcp) = self.tcp(id) {
+                tcp.options = common;
+            }
+        }
     }
 
     /// The options of a UDP socket.

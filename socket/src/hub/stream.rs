@@ -3,14 +3,13 @@
 //! What was received comes first, then the pending error, once, then the end: `recv` answers 0
 //! at FIN. Sending answers the pending error, once, then `EPIPE` if this side is finished.
 
-use core::net::SocketAddr;
-use std::collections::VecDeque;
-
 use bytes::{Buf, Bytes, BytesMut};
+use core::net::SocketAddr;
 use layer::boundary::{SocketId, TcpCommand};
 use layer::{Either, Out};
 
 use super::block::Block;
+use super::inbox::Chunks;
 use super::tcp::Phase;
 use super::urgent::Mark;
 use super::{Flags, Hub, Protocol, Readiness, Received};
@@ -23,7 +22,7 @@ const COLLAPSED: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) remote: SocketAddr,
-    inbox: VecDeque<Bytes>,
+    inbox: Chunks,
     /// FIN came.
     pub(super) finished: bool,
     /// The owner reads no more.
@@ -50,7 +49,7 @@ impl Stream {
     pub(super) fn new(remote: SocketAddr) -> Self {
         Self {
             remote,
-            inbox: VecDeque::new(),
+            inbox: Chunks::default(),
             finished: false,
             read_shut: false,
             write_shut: false,
@@ -129,14 +128,14 @@ impl Stream {
     /// returns how many chunks fewer there are.
     pub(super) fn collapse(&mut self) -> usize {
         let before = self.inbox.len();
-        let (mut kept, mut bytes) = (0, 0);
+        let mut loose = self.inbox.take();
+        let mut bytes = 0;
         while bytes < self.tight
-            && let Some(chunk) = self.inbox.get(kept)
+            && let Some(chunk) = loose.pop_front()
         {
             bytes += chunk.len();
-            kept += 1;
+            self.inbox.push_back(chunk);
         }
-        let loose: Vec<Bytes> = self.inbox.drain(kept..).collect();
         let mut group = 0;
         while group < loose.len() {
             let mut end = group;
@@ -152,7 +151,6 @@ impl Stream {
             self.inbox.push_back(block.freeze());
             group = end;
         }
-        self.inbox.shrink_to_fit();
         self.tight = self.inbox.iter().map(Bytes::len).sum();
         before - self.inbox.len()
     }
@@ -335,7 +333,7 @@ impl Hub {
             return self.nothing_to_read(id);
         };
         let (mut done, most) = (0, stream.mark.limit(buffer.len()));
-        for chunk in &stream.inbox {
+        for chunk in stream.inbox.iter() {
             let n = chunk.len().min(most - done);
             buffer[done..done + n].copy_from_slice(&chunk[..n]);
             done += n;

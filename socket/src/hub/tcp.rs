@@ -26,16 +26,16 @@ use super::{Hub, Protocol, Readiness, Socket, SoftErrors};
 use crate::Errno;
 
 /// A TCP socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TcpSocket {
     pub(super) phase: Phase,
     pub(super) local: Option<SocketAddr>,
-    /// Shared with the listener until it is changed.
+    /// Shared with the listener, and with others that have the same.
     pub(super) options: Arc<TcpOptions>,
     /// The last send said MSG_MORE.
     pub(super) more: bool,
     /// What `bind` was asked for: it outlives a refused connection.
-    pub(super) asked: Option<BoundAddress>,
+    pub(super) asked: Option<Box<BoundAddress>>,
     /// The answer to a query, until it is taken.
     pub(super) info: Option<Box<ConnectionInfo>>,
 }
@@ -76,6 +76,11 @@ pub struct Accepted {
 }
 
 impl TcpSocket {
+    pub(super) fn new(options: Arc<TcpOptions>) -> Self {
+        let phase = Phase::default();
+        Self { phase, local: None, options, more: false, asked: None, info: None }
+    }
+
     pub(super) fn under_way(&self) -> bool {
         match self.phase {
             Phase::Binding { .. } | Phase::Connecting => true,
@@ -116,7 +121,7 @@ impl Hub {
             Protocol::Tcp(tcp) => match tcp.phase {
                 Phase::Fresh => {
                     tcp.phase = Phase::Binding { listen: None };
-                    tcp.asked = Some(local);
+                    tcp.asked = Some(Box::new(local));
                 }
                 Phase::Binding { .. }
                 | Phase::Bound
@@ -391,7 +396,7 @@ impl Hub {
             }
         };
         let phase = Phase::Open(Stream::new(remote));
-        let tcp = TcpSocket { phase, local: Some(local), options, ..TcpSocket::default() };
+        let tcp = TcpSocket { phase, local: Some(local), ..TcpSocket::new(options) };
         let soft_errors = SoftErrors { wanted, last: None };
         let socket = Socket { reuse, soft_errors, ..Socket::new(Protocol::Tcp(tcp)) };
         self.sockets.insert(id, Box::new(socket));
@@ -405,7 +410,8 @@ impl Socket {
     fn tcp_closed(&mut self, reason: CloseReason) -> Option<BoundAddress> {
         let Protocol::Tcp(tcp) = &mut self.protocol else { return None };
         let connecting = matches!(tcp.phase, Phase::Connecting);
-        let again = tcp.asked.filter(|asked| connecting && asked.address.port() != 0);
+        let asked = tcp.asked.as_deref().copied();
+        let again = asked.filter(|asked| connecting && asked.address.port() != 0);
         match &mut tcp.phase {
             Phase::Open(stream) => stream.end(),
             // Refused, or no answer: the socket may be used again, as in Linux.

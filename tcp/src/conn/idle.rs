@@ -166,7 +166,7 @@ impl Connection {
     /// Takes its full form, in which anything may happen. True if it had the small one.
     pub fn wake(&mut self) -> bool {
         let Phase::Idle(idle) = &self.phase else { return false };
-        self.phase = Phase::Open(idle.open());
+        (self.phase, self.stirred) = (Phase::Open(idle.open()), true);
         true
     }
 }

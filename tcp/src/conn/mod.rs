@@ -87,6 +87,8 @@ pub struct Connection {
     pub charged: u32,
     /// It waits for memory to open its window.
     pub starved: bool,
+    /// It had its small form a moment ago.
+    pub stirred: bool,
     /// The earliest hint in the deadline heap.
     pub hinted: Option<Instant>,
 }

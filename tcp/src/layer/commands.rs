@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use layer::boundary::{
@@ -265,8 +266,9 @@ impl Tcp {
         self.stats.active_opens += 1;
         let numbers = (self.isn.isn(now, local, remote), self.isn.stamp_offset(local, remote));
         let state = follow(TcpState::Closed, Event::ActiveOpen);
+        let options = self.shared(options);
         let mut opening =
-            Opening::new(state, Origin::Active, numbers, None, route.link_mtu, options.into(), now);
+            Opening::new(state, Origin::Active, numbers, None, route.link_mtu, options, now);
         opening.shutdown = shutdown;
         let Self { stats, config, .. } = self;
         let io = &mut Io { now, out, stats, config };
@@ -337,6 +339,14 @@ impl Tcp {
         self.mark_due(key);
     }
 
+    /// A program gives the same options to all its connections: they hold them once.
+    fn shared(&mut self, options: Box<TcpOptions>) -> Arc<TcpOptions> {
+        if *options != *self.common {
+            self.common = options.into();
+        }
+        Arc::clone(&self.common)
+    }
+
     fn configure(&mut self, socket: SocketId, options: Box<TcpOptions>) {
         if let Some(listener) = self.listeners.get_mut(&socket) {
             listener.options = options.into();
@@ -344,14 +354,15 @@ impl Tcp {
         }
         let Some(key) = self.table.find_id(socket) else { return };
         self.awake(key);
+        let options = self.shared(options);
         let Some(connection) = self.table.get_mut(key) else { return };
         (connection.ends.ttl, connection.ends.tos) = (options.ttl, options.tos);
         match &mut connection.phase {
             Phase::Open(open) => {
-                open.configure(options.into());
+                open.configure(options);
                 self.mark_due(key);
             }
-            Phase::Opening(opening) => opening.options = options.into(),
+            Phase::Opening(opening) => opening.options = options,
             Phase::Idle(_) | Phase::Over(_) => {}
         }
     }

@@ -25,16 +25,19 @@ impl Tcp {
     pub(super) fn doze(&mut self, key: Key, now: Instant) {
         let Self { table, deadlines, config, .. } = self;
         let Some(connection) = table.get_mut(key) else { return };
-        let Phase::Open(open) = &connection.phase else { return };
-        let earliest = open.keepalive.heard_at() + config.idle_after;
-        let looked_at = connection.hinted.is_some_and(|at| at <= earliest);
-        // The usual case, and all that a connection in use pays: somebody will look before that.
-        if connection.due || (now < earliest && looked_at) {
+        let soon = now + config.idle_after;
+        // The usual case, and all that a connection in use pays: somebody will look anyway.
+        if connection.due || connection.hinted.is_some_and(|at| now < at && at <= soon) {
             return;
         }
-        match connection.rests_at(config) {
-            Some(at) if at <= now => connection.rest(),
-            at => deadlines.hint(at, key, &mut connection.hinted),
+        let Some(silent) = connection.rests_at(config) else { return };
+        // Whoever was woken may be woken again: strays come in swarms.
+        let stirred = core::mem::take(&mut connection.stirred);
+        let at = if stirred { soon } else { silent };
+        if at <= now {
+            connection.rest();
+        } else {
+            deadlines.hint(Some(at), key, &mut connection.hinted);
         }
     }
 }

@@ -157,6 +157,7 @@ impl Tcp {
             due: false,
             charged: 0,
             starved: false,
+            stirred: false,
             hinted: None,
         });
         self.hint(key);
