@@ -33,6 +33,7 @@ mod tasks;
 mod tcp;
 mod udp;
 mod wakers;
+mod watch;
 
 /// What `tasks` is made from; the loom test puts loom's in its place.
 mod sync {
@@ -56,6 +57,7 @@ pub use self::tcp::{
 };
 pub use self::udp::UdpSocket;
 pub use self::wakers::Wakers;
+pub use self::watch::Watch;
 use crate::Errno;
 use crate::hub::Hub;
 

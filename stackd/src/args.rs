@@ -12,13 +12,18 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use ipnet::Ipv4Net;
 use layer::MacAddr;
 use stackd::paths::Name;
-use stackd::{Acd, Attachment, HostAddress, Interface, Pipeline};
+use stackd::{Acd, Attachment, Builder, HostAddress, Interface, Pipeline, Stack};
 
 use crate::command::Command;
+use crate::rootless;
 use crate::services::Service;
+
+pub(crate) mod run;
 
 #[cfg(test)]
 mod tests;
+
+use run::Run;
 
 /// The address of the stack when none is given; its machine's end becomes 10.9.0.1.
 const DEFAULT_ADDRESS: &str = "10.9.0.2/24";
@@ -36,6 +41,28 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
+    #[command(flatten)]
+    host: HostArguments,
+
+    /// Run KIND (echo, discard, source or http) on PORT; repeatable, replaces the defaults
+    /// [default: echo:7 discard:9 source:19 http:80]
+    #[arg(long, value_name = "KIND[:PORT]", help_heading = "Services")]
+    service: Vec<Service>,
+
+    /// Name of this daemon among those on this machine: where its control socket is
+    /// [default: stackd]
+    #[arg(long, value_name = "NAME", help_heading = "Control")]
+    name: Option<Name>,
+
+    /// Control socket for `stackd ss` and its like, or off
+    /// [default: /run/stackd/NAME.sock, or $XDG_RUNTIME_DIR/stackd/NAME.sock]
+    #[arg(long, value_name = "PATH|off", value_parser = control, help_heading = "Control")]
+    control: Option<Control>,
+}
+
+/// What makes a host: its devices, its addresses, how it is built.
+#[derive(clap::Args, Debug)]
+pub(crate) struct HostArguments {
     /// Attach to TAP NAME; made if it does not exist, and removed at the end [default: stack0]
     ///
     /// Repeat for several interfaces. --address, --host-address, --mac and --mtu after a device
@@ -89,21 +116,6 @@ struct Arguments {
           help_heading = "Addresses")]
     acd: Acd,
 
-    /// Run KIND (echo, discard, source or http) on PORT; repeatable, replaces the defaults
-    /// [default: echo:7 discard:9 source:19 http:80]
-    #[arg(long, value_name = "KIND[:PORT]", help_heading = "Services")]
-    service: Vec<Service>,
-
-    /// Name of this daemon among those on this machine: where its control socket is
-    /// [default: stackd]
-    #[arg(long, value_name = "NAME", help_heading = "Control")]
-    name: Option<Name>,
-
-    /// Control socket for `stackd ss` and its like, or off
-    /// [default: /run/stackd/NAME.sock, or $XDG_RUNTIME_DIR/stackd/NAME.sock]
-    #[arg(long, value_name = "PATH|off", value_parser = control, help_heading = "Control")]
-    control: Option<Control>,
-
     /// Where the threads are: one for each layer, fewer stages, or everything in one
     #[arg(long, value_name = "SHAPE", default_value = "layers", value_parser =
           PossibleValuesParser::new(Pipeline::ALL.map(Pipeline::name))
@@ -143,16 +155,22 @@ TAP it made is removed.";
 /// A checked command line.
 #[derive(Debug)]
 pub(crate) struct Args {
-    pub(crate) interfaces: Vec<Interface>,
-    pub(crate) gateway: Option<IpAddr>,
-    pub(crate) acd: Acd,
+    pub(crate) host: HostShape,
     pub(crate) services: Vec<Service>,
-    pub(crate) pipeline: Pipeline,
-    pub(crate) offload: bool,
-    pub(crate) capture: Option<PathBuf>,
     /// `None` only if the default one may be left out where another daemon has it.
     pub(crate) name: Option<Name>,
     pub(crate) control: Option<Control>,
+}
+
+/// A checked description of a host.
+#[derive(Debug)]
+pub(crate) struct HostShape {
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) gateway: Option<IpAddr>,
+    pub(crate) acd: Acd,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) offload: bool,
+    pub(crate) capture: Option<PathBuf>,
 }
 
 /// Whether there is a control socket, and where.
@@ -167,7 +185,9 @@ pub(crate) enum Control {
 pub(crate) enum Asked {
     /// To be a host.
     Serve(Box<Args>),
-    /// Something of a host that is there, or a program on one.
+    /// To run a program on one.
+    Run(Box<Run>),
+    /// Something of a host that is there.
     Command(Command),
 }
 
@@ -185,8 +205,14 @@ impl Asked {
         let mut parser = Arguments::command();
         let matches = parser.try_get_matches_from_mut(words)?;
         let mut arguments = Arguments::from_arg_matches(&matches)?;
-        if let Some(command) = arguments.command.take() {
-            return Ok(Self::Command(command));
+        match (arguments.command.take(), matches.subcommand()) {
+            (Some(Command::Run(run)), Some((_, matches))) => {
+                let run = Run::check(*run, matches)
+                    .map_err(|message| parser.error(ErrorKind::ValueValidation, message))?;
+                return Ok(Self::Run(Box::new(run)));
+            }
+            (Some(command), _) => return Ok(Self::Command(command)),
+            (None, _) => {}
         }
         let args = Args::check(arguments, &matches)
             .map_err(|message| parser.error(ErrorKind::ValueValidation, message))?;
@@ -194,8 +220,8 @@ impl Asked {
     }
 }
 
-impl Args {
-    fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Self, String> {
+impl HostShape {
+    fn check(arguments: HostArguments, matches: &ArgMatches) -> Result<Self, String> {
         let words = Word::in_order(&arguments, matches);
         let mut interfaces = group(words)?;
         if interfaces.len() == 1 && interfaces.iter().all(|i| i.addresses.is_empty()) {
@@ -203,15 +229,42 @@ impl Args {
             interfaces[0].addresses.push(default);
         }
         check_addresses(&interfaces)?;
-        let Arguments { gateway, acd, service, pipeline, offload, capture, name, control, .. } =
-            arguments;
+        let HostArguments { gateway, acd, pipeline, offload, capture, .. } = arguments;
         if let Some(gateway) = gateway {
             check_gateway(gateway, &interfaces)?;
         }
+        let gateway = gateway.map(IpAddr::V4);
+        Ok(Self { interfaces, gateway, acd, pipeline, offload, capture })
+    }
+
+    /// The TAP that must be made in a namespace of our own, if this process may not make it here.
+    pub(crate) fn rootless_tap(&self) -> Option<String> {
+        let to_be_made = self.interfaces.iter().find_map(|interface| match &interface.attachment {
+            Attachment::Tap(name) if !stackd::interface_exists(name) => Some(name.clone()),
+            Attachment::Tap(_)
+            | Attachment::Descriptor(_)
+            | Attachment::Packet(_)
+            | Attachment::Device(_) => None,
+        });
+        to_be_made.filter(|_| !rootless::is_privileged())
+    }
+
+    /// The stack to be started.
+    pub(crate) fn builder(self) -> Builder {
+        let Self { interfaces, gateway, acd, pipeline, offload, capture } = self;
+        let builder = Stack::builder().gateway(gateway).acd(acd).pipeline(pipeline);
+        let builder = builder.offload(offload).capture(capture);
+        interfaces.into_iter().fold(builder, Builder::interface)
+    }
+}
+
+impl Args {
+    fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Self, String> {
+        let Arguments { host, service, name, control, command: _ } = arguments;
+        let host = HostShape::check(host, matches)?;
         let services = if service.is_empty() { Service::defaults() } else { service };
         check_services(&services)?;
-        let gateway = gateway.map(IpAddr::V4);
-        Ok(Self { interfaces, gateway, acd, services, pipeline, offload, capture, name, control })
+        Ok(Self { host, services, name, control })
     }
 }
 
@@ -226,7 +279,7 @@ enum Word {
 
 impl Word {
     /// All of them in the order of the command line.
-    fn in_order(arguments: &Arguments, matches: &ArgMatches) -> Vec<Self> {
+    fn in_order(arguments: &HostArguments, matches: &ArgMatches) -> Vec<Self> {
         let mut words: Vec<(usize, Self)> = Vec::new();
         let mut add = |name: &str, options: Vec<Self>| {
             let places = matches.indices_of(name).into_iter().flatten();

@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::args::run::RunArguments;
 use crate::client;
 
 /// A subcommand.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Run a program on the stack
+    Run(Box<RunArguments>),
     /// Names of the daemons that run here
     Ls(client::ls::Ls),
 }
@@ -19,6 +22,7 @@ impl Command {
     pub(crate) fn run(self) -> ExitCode {
         let outcome = match self {
             Self::Ls(ls) => ls.run(),
+            Self::Run(_) => Err(anyhow::anyhow!("a program is not run this way")),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ mod args;
 mod client;
 mod command;
 mod rootless;
+mod running;
 mod services;
 
 use std::io::{self, IsTerminal, Write};
@@ -20,22 +21,32 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, bounded, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use stackd::Stack;
 use stackd::paths::{Door, Name};
-use stackd::{Attachment, Stack};
 use tracing_subscriber::EnvFilter;
 
 use args::{Args, Asked, Control};
 use services::{Kind, Service, Services};
 
 fn main() -> ExitCode {
-    let args = match Asked::parse() {
-        Asked::Serve(args) => *args,
+    let asked = Asked::parse();
+    if let Asked::Command(command) = asked {
+        return command.run();
+    }
+    end_on_panic();
+    let outcome = match asked {
+        Asked::Serve(args) => {
+            start_log("info");
+            run(*args).map(|()| ExitCode::SUCCESS)
+        }
+        Asked::Run(args) => {
+            start_log("warn");
+            running::run(*args).map(ExitCode::from)
+        }
         Asked::Command(command) => return command.run(),
     };
-    end_on_panic();
-    start_log();
-    match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+    match outcome {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", explain(&error));
             let start = error.downcast_ref::<stackd::StartError>();
@@ -70,24 +81,16 @@ fn end_on_panic() {
     }));
 }
 
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_log(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let colours = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     log.with_ansi(colours).init();
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    let Args { interfaces, gateway, acd, services, pipeline, offload, capture, name, control } =
-        args;
-    let to_be_made = interfaces.iter().find_map(|interface| match &interface.attachment {
-        Attachment::Tap(name) if !stackd::interface_exists(name) => Some(name.clone()),
-        Attachment::Tap(_)
-        | Attachment::Descriptor(_)
-        | Attachment::Packet(_)
-        | Attachment::Device(_) => None,
-    });
-    let rootless = to_be_made.filter(|_| !rootless::is_privileged());
+    let Args { host, services, name, control } = args;
+    let rootless = host.rootless_tap();
     // Before anything else: inside a namespace of our own paths would mean other ones.
     let door = open_door(name, control)?;
     if let Some(tap) = &rootless {
@@ -95,12 +98,7 @@ fn run(args: Args) -> anyhow::Result<()> {
     }
     // From here on there may be threads.
     let signals = Stopping::on_signals()?;
-    let mut builder = Stack::builder().gateway(gateway).acd(acd).pipeline(pipeline);
-    builder = builder.offload(offload).capture(capture);
-    for interface in interfaces {
-        builder = builder.interface(interface);
-    }
-    let stack = Arc::new(builder.start()?);
+    let stack = Arc::new(host.builder().start()?);
     let running = Services::start(&stack, &services)?;
     // Nobody may be listening: then there is nobody to tell.
     let _ = say_ready(&stack, &services, rootless.is_some());

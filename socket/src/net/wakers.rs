@@ -18,6 +18,7 @@ use super::Carrier;
 use super::descriptor::Descriptors;
 use super::poller::Registration;
 use super::tasks::Tasks;
+use super::watch::Watched;
 use crate::hub::{Readiness, Ready};
 
 thread_local! {
@@ -108,6 +109,9 @@ impl Wakers {
         if let Some(registration) = waiter.registration.get() {
             registration.changed(self);
         }
+        if let Some(Watched { socket, watch }) = waiter.watched.get() {
+            watch.changed(*socket);
+        }
     }
 
     /// Waits until `waiter` was woken since `seen`, at most `limit`. May end early.
@@ -152,6 +156,8 @@ pub(super) struct Waiter {
     pub(super) registration: OnceLock<Arc<Registration>>,
     /// Those who wait by `poll(2)`.
     pub(super) descriptors: OnceLock<Box<Descriptors>>,
+    /// Who is told besides.
+    pub(super) watched: OnceLock<Watched>,
 }
 
 impl Waiter {

@@ -5,6 +5,7 @@ use super::*;
 fn read(line: &str) -> Result<Args, clap::Error> {
     match Asked::read(std::iter::once("stackd").chain(line.split_ascii_whitespace()))? {
         Asked::Serve(args) => Ok(*args),
+        Asked::Run(run) => panic!("{line} is {run:?}"),
         Asked::Command(command) => panic!("{line} is {command:?}"),
     }
 }
@@ -18,18 +19,21 @@ fn refused(line: &str) -> String {
 
 fn shape(args: &Args) -> Vec<(String, Vec<String>, Option<u32>)> {
     let texts = |i: &Interface| i.addresses.iter().map(ToString::to_string).collect();
-    args.interfaces.iter().map(|i| (i.attachment.to_string(), texts(i), i.mtu)).collect()
+    args.host.interfaces.iter().map(|i| (i.attachment.to_string(), texts(i), i.mtu)).collect()
 }
 
 #[test]
 fn nothing_said_means_one_host_on_one_tap() {
     let args = read("").unwrap();
     assert_eq!(shape(&args), [("TAP stack0".to_owned(), vec!["10.9.0.2/24".to_owned()], None)]);
-    assert_eq!(args.interfaces[0].host_address, HostAddress::Derived);
-    assert_eq!((args.pipeline, args.acd, args.offload), (Pipeline::Layers, Acd::Optimistic, true));
+    assert_eq!(args.host.interfaces[0].host_address, HostAddress::Derived);
+    assert_eq!(
+        (args.host.pipeline, args.host.acd, args.host.offload),
+        (Pipeline::Layers, Acd::Optimistic, true)
+    );
     let services: Vec<String> = args.services.iter().map(ToString::to_string).collect();
     assert_eq!(services, ["echo:7", "discard:9", "source:19", "http:80"]);
-    assert_eq!((args.gateway, args.capture), (None, None));
+    assert_eq!((args.host.gateway, args.host.capture), (None, None));
 }
 
 #[test]
@@ -57,15 +61,15 @@ fn options_before_any_device_belong_to_the_first_and_the_mtu_to_all() {
                 --tap a --address 10.0.1.3/24 --tap b --address 10.0.2.2/24 --mtu 576";
     let args = read(line).unwrap();
     let addresses = |i: usize| -> Vec<String> {
-        args.interfaces[i].addresses.iter().map(ToString::to_string).collect()
+        args.host.interfaces[i].addresses.iter().map(ToString::to_string).collect()
     };
     assert_eq!(addresses(0), ["10.0.1.2/24", "10.0.1.3/24"]);
     assert_eq!(addresses(1), ["10.0.2.2/24"]);
-    assert_eq!((args.interfaces[0].mtu, args.interfaces[1].mtu), (Some(1400), Some(576)));
-    assert_eq!(args.interfaces[0].host_address, HostAddress::None);
-    assert_eq!(args.interfaces[1].host_address, HostAddress::Derived);
-    assert_eq!(args.interfaces[0].mac, Some(MacAddr([2, 0, 0, 0, 0, 1])));
-    assert_eq!(args.interfaces[1].mac, None);
+    assert_eq!((args.host.interfaces[0].mtu, args.host.interfaces[1].mtu), (Some(1400), Some(576)));
+    assert_eq!(args.host.interfaces[0].host_address, HostAddress::None);
+    assert_eq!(args.host.interfaces[1].host_address, HostAddress::Derived);
+    assert_eq!(args.host.interfaces[0].mac, Some(MacAddr([2, 0, 0, 0, 0, 1])));
+    assert_eq!(args.host.interfaces[1].mac, None);
 }
 
 #[test]
@@ -73,14 +77,17 @@ fn the_rest() {
     let line = "--gateway 10.9.0.1 --acd strict --service http:8080 --service echo \
                 --pipeline inline --offload off --capture x.pcapng --host-address 10.9.0.9/24";
     let args = read(line).unwrap();
-    assert_eq!(args.gateway, Some("10.9.0.1".parse().unwrap()));
-    assert_eq!((args.acd, args.pipeline, args.offload), (Acd::Strict, Pipeline::Inline, false));
+    assert_eq!(args.host.gateway, Some("10.9.0.1".parse().unwrap()));
+    assert_eq!(
+        (args.host.acd, args.host.pipeline, args.host.offload),
+        (Acd::Strict, Pipeline::Inline, false)
+    );
     let services: Vec<String> = args.services.iter().map(ToString::to_string).collect();
     assert_eq!(services, ["http:8080", "echo:7"]);
-    assert_eq!(args.capture, Some("x.pcapng".into()));
+    assert_eq!(args.host.capture, Some("x.pcapng".into()));
     assert_eq!((&args.name, &args.control), (&None, &None));
     let host = HostAddress::Given("10.9.0.9/24".parse().unwrap());
-    assert_eq!(args.interfaces[0].host_address, host);
+    assert_eq!(args.host.interfaces[0].host_address, host);
 }
 
 #[test]
