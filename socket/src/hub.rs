@@ -35,6 +35,7 @@ mod tcp;
 mod udp;
 mod urgent;
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -277,6 +278,16 @@ impl Hub {
     /// SO_ERROR: the pending error, told once.
     pub fn take_error(&mut self, id: SocketId) -> Result<Option<Errno>, Errno> {
         Ok(self.get(id)?.take_error())
+    }
+
+    /// What a program means by a peer without an address: this host, as ever since 4.2BSD.
+    fn this_host(remote: SocketAddr) -> SocketAddr {
+        let ip = match remote.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            other => other,
+        };
+        SocketAddr::new(ip, remote.port())
     }
 
     fn get(&mut self, id: SocketId) -> Result<&mut Socket, Errno> {

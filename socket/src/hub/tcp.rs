@@ -191,6 +191,7 @@ impl Hub {
         remote: SocketAddr,
         out: &mut Out<'_, Self>,
     ) -> Result<(), Errno> {
+        let remote = Self::this_host(remote);
         let socket = self.get(id)?;
         let Protocol::Tcp(tcp) = &socket.protocol else {
             return self.connect_udp(id, Some(remote), out);

@@ -169,7 +169,11 @@ impl Hub {
             return Err(error);
         }
         let Protocol::Udp(udp) = &socket.protocol else { return Err(Errno::OPNOTSUPP) };
+        let to = to.map(Self::this_host);
         let target = to.or(udp.remote).or(udp.connecting).ok_or(Errno::DESTADDRREQ)?;
+        if target.port() == 0 {
+            return Err(Errno::INVAL);
+        }
         if udp.write_shut {
             return Err(Errno::PIPE);
         }

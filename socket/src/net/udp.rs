@@ -137,9 +137,9 @@ impl UdpSocket {
         Ok(self.handle.option(SocketOption::Broadcast)?.int()? != 0)
     }
 
-    /// IP_TTL, 1 to 255.
+    /// IP_TTL, 1 to 255. As on Linux, `u32::MAX` takes the default.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.handle.set_option(SocketOption::Ttl, i32::try_from(ttl).unwrap_or(i32::MAX))
+        self.handle.set_option(SocketOption::Ttl, ttl.cast_signed())
     }
 
     /// IP_TTL.

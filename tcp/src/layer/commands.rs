@@ -214,8 +214,12 @@ impl Tcp {
         let busy = self.listeners.contains_key(&socket)
             || self.routing.contains_key(&socket)
             || self.table.find_id(socket).is_some();
-        if busy || remote.port() == 0 {
+        if busy {
             return self.fail(socket, SocketError::InvalidInput);
+        }
+        // Nobody can listen there (RFC 6335 6); Linux asks and is told so.
+        if remote.port() == 0 {
+            return self.fail(socket, SocketError::ConnectionRefused);
         }
         // RFC 9293 3.9.1.1 MUST-43: the application may name the local address; MUST-44: else IP
         // chooses it before the first SYN.

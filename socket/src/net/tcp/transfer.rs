@@ -31,10 +31,6 @@ impl TcpStream {
     }
 
     pub(crate) fn receive_once(&self, buffer: &mut [u8]) -> Attempted<(usize, bool)> {
-        if buffer.is_empty() {
-            // As Linux: it waits for nothing.
-            return self.handle.call(|_, _, _| Ok((0, false)));
-        }
         let more = |id, hub: &Hub| hub.poll_socket(id).is_ok_and(|r| r.readable || r.error);
         if buffer.len() <= SMALL {
             return self.handle.call(|id, hub, out| {
