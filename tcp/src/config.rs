@@ -93,7 +93,8 @@ pub struct Config {
     pub max_half_open: usize,
     /// When SYNs are answered by cookies (RFC 4987 3.6).
     pub syn_cookies: SynCookies,
-    /// Pieces kept out of order per connection: bounds the work of one segment.
+    /// Pieces kept out of order per connection: bounds the work of one segment. Full-sized segments
+    /// are kept as far as the buffer goes.
     pub max_pieces: usize,
     /// An idle connection takes its small form after so long without a segment. Longer than the
     /// pauses within a conversation: changing the form back and forth costs about two segments.

@@ -11,7 +11,7 @@
 use layer::{Duration, Instant};
 
 use super::hystart::{Growth, HyStart};
-use super::{Acked, Congestion, LARGEST, initial_window, resized};
+use super::{Acked, Congestion, LARGEST, decayed, initial_window, resized};
 
 use crate::pack::{Pack, Packer, packed};
 
@@ -219,6 +219,11 @@ impl Congestion for Cubic {
     fn idle(&mut self) {
         // RFC 5681 4.1: the restart window is the initial one, if that is smaller.
         self.cwnd = self.cwnd.min(self.initial);
+        self.curve = None;
+    }
+
+    fn unused(&mut self, used: u32) {
+        (self.cwnd, self.ssthresh) = decayed(self.cwnd, self.ssthresh, used, self.initial);
         self.curve = None;
     }
 

@@ -63,6 +63,9 @@ pub trait Congestion: core::fmt::Debug {
     /// Nothing was sent for a retransmission timeout (RFC 5681 4.1).
     fn idle(&mut self);
 
+    /// No more than `used` bytes of the window were in use for a while (RFC 7661 4.4.3).
+    fn unused(&mut self, used: u32);
+
     /// Segments have another size now. A window keeps its number of segments when they shrink
     /// (see [`resized`]).
     fn resize(&mut self, mss: u32);
@@ -101,6 +104,17 @@ fn resized(cwnd: u32, before: u32, mss: u32) -> u32 {
     let segments = u64::from(cwnd).div_ceil(u64::from(before.max(1)));
     let scaled = u32::try_from(segments * u64::from(mss)).unwrap_or(u32::MAX);
     scaled.min(cwnd).max(mss)
+}
+
+/// The window and the threshold after a while in which no more than `used` of `cwnd` was in use:
+/// RFC 2861 3.1, and RFC 7661 4.4.3 does not ask for less. The threshold remembers what the window
+/// was, so that it is soon there again.
+fn decayed(cwnd: u32, ssthresh: u32, used: u32, initial: u32) -> (u32, u32) {
+    let used = used.max(initial);
+    if used >= cwnd {
+        return (cwnd, ssthresh);
+    }
+    (used + (cwnd - used) / 2, ssthresh.max(cwnd - cwnd / 4))
 }
 
 /// The names that [`by_name`] knows, the default first.

@@ -1,7 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681 3.1), counting bytes (RFC 3465) without a
 //! limit per acknowledgement, as Linux does: a receiver behind offloads acknowledges in big steps.
 
-use super::{Acked, Congestion, LARGEST, initial_window, resized};
+use super::{Acked, Congestion, LARGEST, decayed, initial_window, resized};
 
 use crate::pack::{Pack, Packer, packed};
 
@@ -94,6 +94,10 @@ impl Congestion for Reno {
     fn idle(&mut self) {
         // RFC 5681 4.1: the restart window is the initial one, if that is smaller.
         self.cwnd = self.cwnd.min(self.initial);
+    }
+
+    fn unused(&mut self, used: u32) {
+        (self.cwnd, self.ssthresh) = decayed(self.cwnd, self.ssthresh, used, self.initial);
     }
 
     fn resize(&mut self, mss: u32) {

@@ -40,3 +40,24 @@ fn every_algorithm_starts_alike_cuts_restores_and_knows_its_name() {
         assert_eq!(cc.cwnd(), 10_000);
     }
 }
+
+// test: RFC 7661 4
+#[test]
+fn a_window_that_is_partly_used_shrinks_halfway_to_what_was_used() {
+    for name in NAMES {
+        let mut cc = by_name(name, 1000, false);
+        cc.restore(100_000, 0);
+        cc.loss(u32::MAX);
+        let (cwnd, ssthresh) = (cc.cwnd(), cc.ssthresh());
+        cc.unused(cwnd);
+        assert_eq!((cc.cwnd(), cc.ssthresh()), (cwnd, ssthresh), "all of it was used");
+        cc.unused(20_000);
+        assert_eq!(cc.cwnd(), 20_000 + (cwnd - 20_000) / 2);
+        assert_eq!(cc.ssthresh(), ssthresh);
+        for _ in 0..20 {
+            cc.unused(1);
+        }
+        assert!((10_000..10_010).contains(&cc.cwnd()), "not below the initial window");
+        assert_eq!(cc.ssthresh(), ssthresh, "it is soon there again");
+    }
+}

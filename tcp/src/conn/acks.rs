@@ -15,7 +15,8 @@ impl Open {
     pub fn take_acknowledgement(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
         let advanced = segment.ack.after(self.snd.una);
         let flight = self.snd.flight();
-        let limited = flight.saturating_mul(2) >= self.cc.cwnd();
+        let slow_start = self.cc.cwnd() < self.cc.ssthresh();
+        let limited = self.snd.usage.limited(self.cc.cwnd(), slow_start);
         let going_back = self.snd.recovery.phase() == Phase::Loss;
         let duplicate = !advanced && self.is_duplicate(segment);
         let mut delivered = Delivered::default();
@@ -36,6 +37,8 @@ impl Open {
             self.snd.rtt.acknowledged(timed, stamped, io.config);
         }
         self.snd.rack.delivered(&delivered, io.now);
+        let flight = self.snd.usage.flight(flight);
+        self.snd.usage.earn(delivered.bytes);
         if let Some(undo) = &mut self.snd.undo {
             undo.acknowledged(delivered.bytes);
         }
@@ -47,15 +50,17 @@ impl Open {
         } else {
             self.recover_without_sack(ends, io, advanced, duplicate, freed, flight);
         }
-        // On a way that reorders, a report is as good as an acknowledgement, and what a late
-        // segment acknowledges at one stroke has been counted before.
+        // On a way that reorders, a report is as good as an acknowledgement. Either way each byte
+        // counts once, when it is delivered.
         let reorders = self.snd.rack.reordering_seen();
         let told = advanced || (reorders && delivered.bytes > 0);
-        let held = undone || self.take_echo(ends, io, segment, (flight, delivered.bytes));
-        if told && !held && self.snd.recovery.phase() != Phase::Recovery {
+        let held = undone
+            || self.take_echo(ends, io, segment, (flight, delivered.bytes))
+            || self.snd.recovery.phase() == Phase::Recovery;
+        let new = if told || held { self.snd.usage.spend() } else { 0 };
+        if told && !held {
             // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
             // already must not open the window at one stroke.
-            let new = if reorders { delivered.bytes } else { freed };
             let counted = if going_back { new.min(self.snd.mss) } else { new };
             self.cc.acknowledged(&Acked {
                 now: io.now,
@@ -77,6 +82,7 @@ impl Open {
             self.timers.probe = None;
             self.grow_send_buffer(io.config);
         }
+        self.snd.usage.delivered(delivered.bytes);
     }
 
     /// Takes in SACK blocks; answers how many bytes were reported as needlessly resent.

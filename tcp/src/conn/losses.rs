@@ -16,7 +16,7 @@ use crate::send::undo::Undo;
 impl Open {
     /// RFC 8985 6: looks for losses, arms the timer for what is only late so far, and
     /// enters recovery at the first one. `flight` is FlightSize (RFC 5681 2: what is reported is
-    /// still in it) and `pipe` what was in the network, both before the present acknowledgement.
+    /// still in it; `usage.rs`), `pipe` what was in the network before the present acknowledgement.
     /// Returns the bytes newly lost.
     pub fn find_losses(
         &mut self,
@@ -34,7 +34,7 @@ impl Open {
             self.reduce(ends, io, flight);
             // RFC 8985 7.4, recovery counts the loss; the probe must not count it again.
             (self.snd.probe, self.timers.probe) = (None, None);
-            let prr = Prr::new(pipe);
+            let prr = Prr::new(pipe, self.snd.usage.freed());
             // RFC 9937 5: the first resend is not held back.
             self.snd.prr = Some((prr, self.snd.board.pipe() + self.snd.mss));
         }
@@ -43,7 +43,10 @@ impl Open {
 
     /// Cuts the window for a loss with `flight` bytes outstanding, and remembers what it was.
     pub fn reduce(&mut self, ends: &Ends, io: &mut Io<'_, '_>, flight: u32) {
-        self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
+        let mut undo = Undo::new(self.cc.cwnd(), self.cc.ssthresh());
+        // What showed the loss was delivered, and has not been counted.
+        undo.acknowledged(self.snd.usage.spend());
+        self.snd.undo = Some(undo);
         self.cc.loss(flight);
         self.snd.ecn.window_reduced(self.snd.nxt);
         let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
@@ -178,7 +181,7 @@ impl Open {
             self.snd.undo = Some(Undo::new(self.cc.cwnd(), self.cc.ssthresh()));
         }
         self.meter.timed_out(fresh);
-        self.cc.timeout(self.snd.flight(), fresh);
+        self.cc.timeout(self.snd.usage.flight(self.snd.flight()), fresh);
         self.snd.recovery.timeout(self.snd.nxt);
         self.snd.board.timeout();
         self.snd.rtt.back_off();

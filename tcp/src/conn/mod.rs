@@ -20,6 +20,7 @@ pub mod patience;
 pub mod rest;
 pub mod shortage;
 pub mod state;
+pub mod turn;
 
 use std::sync::Arc;
 

@@ -102,7 +102,9 @@ impl Open {
     /// The batch ended or a timer fired: send what may be sent. False if the outlet is full and
     /// something had to stay.
     pub fn output(&mut self, ends: &Ends, io: &mut Io<'_, '_>) -> bool {
+        let before = self.snd.nxt;
         let sent_all = self.resend(ends, io) && self.send_new(ends, io);
+        self.note_turn(ends, io, before);
         assert!(self.snd.una.at_or_before(self.snd.nxt), "SND.UNA <= SND.NXT");
         self.arm_persist(io);
         self.arm_retransmit(io);
@@ -393,7 +395,8 @@ impl Open {
             return self.probe(ends, io);
         }
         if fired(&mut self.timers.reorder, io.now) {
-            self.find_losses(ends, io, (self.snd.flight(), self.snd.board.pipe()));
+            let flight = self.snd.usage.flight(self.snd.flight());
+            self.find_losses(ends, io, (flight, self.snd.board.pipe()));
         }
         // Before the retransmission timer, which the probe starts again.
         if fired(&mut self.timers.probe, io.now) && self.snd.flight() > 0 {
@@ -423,7 +426,7 @@ impl Open {
             let len = last.end.since(last.start).min(self.snd.mss);
             self.resend_at(ends, io, last.end.minus(len), len, false);
         }
-        let (end, flight) = (self.snd.nxt, self.snd.flight());
+        let (end, flight) = (self.snd.nxt, self.snd.usage.flight(self.snd.flight()));
         self.snd.probe = Some(Probe { end, resend: new == 0, flight });
         // RFC 8985 7: the retransmission timer starts again from the probe.
         if self.snd.recovery.phase() == Phase::Open {

@@ -78,6 +78,10 @@ pub const CHUNK: u32 = 128;
 /// Pieces below this are copied out of their frame.
 const SMALL: usize = 1024;
 
+/// A full-sized segment is no smaller than this, bytes: a buffer keeps as many early pieces as it
+/// has room for such segments, or one hole at the front of a large window would cost what follows.
+const FULL: u32 = 1024;
+
 /// What became of a segment's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
@@ -121,12 +125,14 @@ impl Receiver {
         }
     }
 
-    /// Takes in text at `seq` that has been trimmed to the window.
+    /// Takes in text at `seq` that has been trimmed to the window. Of what is early, `max_pieces`
+    /// are kept, and always as many full-sized segments as the buffer has room for.
     pub fn text(&mut self, seq: Seq, bytes: PacketBuf, max_pieces: usize) -> Text {
         if seq.after(self.nxt) {
             // RFC 9293 3.10.7.4 SHLD-31: early segments are kept.
             let end = seq.plus(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-            let kept = self.early.insert(seq, share::trim(bytes), max_pieces);
+            let full = usize::try_from(self.window.capacity() / FULL).unwrap_or(usize::MAX);
+            let kept = self.early.insert(seq, share::trim(bytes), max_pieces.max(full));
             if let Some(sack) = &mut self.sack {
                 match kept {
                     Kept::New => sack.arrived(seq, &self.early),
@@ -240,3 +246,6 @@ impl Receiver {
         self.fin == Some(self.nxt)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ pub mod rtt;
 pub mod scoreboard;
 pub mod undo;
 pub mod urgent;
+pub mod usage;
 pub mod window;
 
 use buffer::SendBuffer;
@@ -30,6 +31,7 @@ use rtt::RttEstimator;
 use scoreboard::Scoreboard;
 use undo::Undo;
 use urgent::Urgent;
+use usage::Usage;
 use window::SendWindow;
 
 use layer::Instant;
@@ -103,6 +105,8 @@ pub struct Sender {
     pub rtt: RttEstimator,
     /// What is out, and what is known of it.
     pub board: Scoreboard,
+    /// How much of the congestion window is in use.
+    pub usage: Usage,
     /// Where the sender stands between losses.
     pub recovery: Recovery,
     /// Loss by time; used where both sides agreed on SACK.
@@ -132,8 +136,8 @@ pub struct Sender {
 }
 
 packed!(Sender {
-    una, nxt, window, mtu, board, recovery, rack, mss, buffer, urgent, fin, rtt, sack, prr, undo,
-    ecn, probe, persist, retries, last_sent, retransmits, confirmed,
+    una, nxt, window, mtu, board, usage, recovery, rack, mss, buffer, urgent, fin, rtt, sack, prr,
+    undo, ecn, probe, persist, retries, last_sent, retransmits, confirmed,
 } default { frto });
 
 impl Sender {
@@ -151,6 +155,7 @@ impl Sender {
             fin: Fin::No,
             rtt,
             board: Scoreboard::default(),
+            usage: Usage::default(),
             recovery: Recovery::new(iss),
             rack: Rack::default(),
             sack: false,

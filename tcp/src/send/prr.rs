@@ -16,9 +16,12 @@ pub struct Prr {
 packed!(Prr { recover_fs, delivered, out });
 
 impl Prr {
-    /// Recovery begins with `flight` bytes outstanding.
-    pub fn new(flight: u32) -> Self {
-        Self { recover_fs: flight.max(1), delivered: 0, out: 0 }
+    /// Recovery begins with `pipe` bytes outstanding, and `freed` more that were delivered since
+    /// the sender last had its turn: it has not replaced them yet, and what it may send for them is
+    /// proportioned as well.
+    pub fn new(pipe: u32, freed: u32) -> Self {
+        let recover_fs = pipe.saturating_add(freed).max(1);
+        Self { recover_fs, delivered: freed.into(), out: 0 }
     }
 
     /// The congestion window after an acknowledgement that delivered `delivered` bytes.
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn half_of_what_is_delivered_leaves_while_above_the_target() {
         // 20 segments out, one lost, target 10.
-        let mut prr = Prr::new(20 * MSS);
+        let mut prr = Prr::new(20 * MSS, 0);
         let mut pipe = 19 * MSS;
         let mut sent = 0;
         for _ in 0..18 {
@@ -81,18 +84,32 @@ mod tests {
         assert!(pipe.abs_diff(10 * MSS) <= MSS, "ends at the target: {pipe}");
     }
 
+    // test: RFC 9937 5
+    #[test]
+    fn what_was_delivered_before_the_senders_turn_is_replaced_in_proportion() {
+        // Of 100 segments 90 were acknowledged in one batch, and its next report shows a loss. The
+        // target is 70: 62 may leave at once, as they had if each of the 90 had let one out.
+        let mut prr = Prr::new(10 * MSS, 90 * MSS);
+        let pipe = 8 * MSS;
+        assert_eq!(prr.window(MSS, pipe, 70 * MSS, MSS, false), 70 * MSS);
+        // Had 20 been acknowledged, 14 might leave.
+        let mut prr = Prr::new(80 * MSS, 20 * MSS);
+        let pipe = 79 * MSS;
+        assert_eq!(prr.window(0, pipe, 70 * MSS, MSS, false), pipe + 14 * MSS);
+    }
+
     #[test]
     fn the_first_resend_is_never_held_back() {
-        let mut prr = Prr::new(20 * MSS);
+        let mut prr = Prr::new(20 * MSS, 0);
         assert!(prr.window(100, 19 * MSS, 10 * MSS, MSS, false) >= 20 * MSS);
     }
 
     #[test]
     fn below_the_target_no_more_leaves_than_arrived_unless_it_goes_well() {
-        let mut prr = Prr::new(20 * MSS);
+        let mut prr = Prr::new(20 * MSS, 0);
         prr.sent(MSS);
         assert_eq!(prr.window(MSS, 3 * MSS, 10 * MSS, MSS, false), 4 * MSS);
-        let mut prr = Prr::new(20 * MSS);
+        let mut prr = Prr::new(20 * MSS, 0);
         prr.sent(MSS);
         assert_eq!(prr.window(MSS, 3 * MSS, 10 * MSS, MSS, true), 5 * MSS);
     }
