@@ -146,6 +146,13 @@ impl Exchange {
         })
     }
 
+    /// As `watch`, but tells of changes only: more to read, more room to write.
+    pub(crate) fn watch_edges(&self, descriptor: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        let edges = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+        Ok(epoll::add(&self.epoll, descriptor, data, edges)?)
+    }
+
     /// `None` if the answer comes later.
     fn attempt(&mut self, ticket: u64, request: Request) -> Option<Result<Answer, Errno>> {
         let done = |result: Result<(), Errno>| Some(result.map(|()| Answer::Done));
@@ -455,8 +462,22 @@ impl Side for Exchange {
     }
 
     fn cancel(&mut self, ticket: u64, end: End) {
-        if let Some(entry) = self.ends.get_mut(&end) {
-            entry.waiting.retain(|(waiting, _)| *waiting != ticket);
+        let Some(entry) = self.ends.get_mut(&end) else { return };
+        let before = entry.waiting.len();
+        entry.waiting.retain(|(waiting, _)| *waiting != ticket);
+        // Every request is answered once.
+        if entry.waiting.len() < before {
+            let interrupted = Err(Errno::from_raw(nix::libc::EINTR));
+            self.events.push_back(Event::Answer(ticket, interrupted));
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// Its programs are gone: their sockets are closed.
+    fn drop(&mut self) {
+        for end in self.ends.keys().copied().collect::<Vec<_>>() {
+            self.close(end);
         }
     }
 }

@@ -17,6 +17,7 @@
 //! * [`request`]: what is asked of the stack's side.
 //! * [`exchange`]: the stack's side: sockets, and the relay between pairs and the hub.
 //! * [`supervisor`]: the program's side: notifications, who is who, what goes into its memory.
+//! * [`remote`]: the two sides in two processes.
 //! * [`program`]: starting the program, its signals, its end.
 //!
 //! **No leak.** Nothing in the program can open an INET socket, so there is none: what it inherits
@@ -32,9 +33,12 @@ pub mod exchange;
 pub mod filter;
 mod memory;
 pub mod program;
+pub mod remote;
 pub mod request;
 pub mod supervisor;
 mod sys;
+mod wire;
 
 pub use exchange::Exchange;
 pub use program::{Outcome, Program, RunError};
+pub use remote::Remote;

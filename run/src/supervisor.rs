@@ -51,6 +51,8 @@ pub(crate) struct Supervisor<S> {
     by_thread: HashMap<u32, u64, FxBuildHasher>,
     /// Connections that were accepted for calls that ended before they were answered.
     held: HashMap<End, VecDeque<Held>, FxBuildHasher>,
+    /// Calls to `accept` that are over, and their listeners: an answer may be under way.
+    orphans: HashMap<u64, End, FxBuildHasher>,
     /// What was said already.
     said: Vec<&'static str>,
 }
@@ -125,6 +127,7 @@ impl<S: Side> Supervisor<S> {
             pending: BTreeMap::new(),
             by_thread: HashMap::default(),
             held: HashMap::default(),
+            orphans: HashMap::default(),
             said: Vec::new(),
         }
     }
@@ -215,6 +218,9 @@ impl<S: Side> Supervisor<S> {
         let Some(pending) = self.pending.remove(&id) else { return };
         self.by_thread.remove(&pending.call.thread);
         if let Some(end) = pending.end {
+            if let Then::Accept { .. } = pending.then {
+                self.orphans.insert(id, end);
+            }
             self.side.cancel(id, end);
         }
     }

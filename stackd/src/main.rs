@@ -28,20 +28,23 @@ use tracing_subscriber::EnvFilter;
 use args::{Args, Asked, Control};
 use services::{Kind, Service, Services};
 
+/// The exit code of `stackd run` where there was no program to have one, as `env` and `timeout` do.
+const NOT_RUN: u8 = 125;
+
 fn main() -> ExitCode {
     let asked = Asked::parse();
     if let Asked::Command(command) = asked {
         return command.run();
     }
     end_on_panic();
-    let outcome = match asked {
+    let (outcome, failure) = match asked {
         Asked::Serve(args) => {
             start_log("info");
-            run(*args).map(|()| ExitCode::SUCCESS)
+            (run(*args).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE)
         }
         Asked::Run(args) => {
             start_log("warn");
-            running::run(*args).map(ExitCode::from)
+            (running::run(*args).map(ExitCode::from), ExitCode::from(NOT_RUN))
         }
         Asked::Command(command) => return command.run(),
     };
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
             if let Some(advice) = start.and_then(advice::advice) {
                 eprintln!("  help: {advice}");
             }
-            ExitCode::FAILURE
+            failure
         }
     }
 }
@@ -93,19 +96,24 @@ fn run(args: Args) -> anyhow::Result<()> {
     let rootless = host.rootless_tap();
     // Before anything else: inside a namespace of our own paths would mean other ones.
     let door = open_door(name, control)?;
+    let beside = door.as_ref().map(|door| door.path().with_extension("run"));
+    let programs = beside.map(|path| Door::open(&path)).transpose()?;
     if let Some(tap) = &rootless {
         rootless::enter(tap)?;
     }
     // From here on there may be threads.
     let signals = Stopping::on_signals()?;
     let stack = Arc::new(host.builder().start()?);
+    if let Some(door) = &programs {
+        running::serve(door, &stack)?;
+    }
     let running = Services::start(&stack, &services)?;
     // Nobody may be listening: then there is nobody to tell.
     let _ = say_ready(&stack, &services, rootless.is_some());
     let outcome = wait(&stack, &signals.asked);
     stack.shutdown();
     running.join();
-    drop((signals, door));
+    drop((signals, door, programs));
     outcome
 }
 

@@ -1,7 +1,7 @@
 //! `listen` and `accept`: the program's end of a listener is readable while connections wait.
 //!
-//! One byte in the pair says so: the supervisor takes it out before it asks for a connection, and
-//! where more wait, it is put in again. So `poll` and `epoll` see what they would see on a
+//! One byte in the pair says so. The supervisor takes it out when a connection is taken, or when
+//! there was none; that is seen here, and where more wait, it is put in again. So `poll` and `epoll` see what they would see on a
 //! listener of the kernel, in every process that shares it.
 
 use socket::{Errno, Kind};

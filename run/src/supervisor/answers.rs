@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::libc;
+use rustix::net::RecvFlags;
 use socket::{Errno, Kind};
 
 use super::calls::{Call, fill};
@@ -23,6 +24,9 @@ impl<S: Side> Supervisor<S> {
     /// Ends a call.
     pub(super) fn finish(&mut self, pending: Pending, said: Said) {
         let Pending { call, end, then, deadline: _ } = pending;
+        if let (Then::Accept { .. }, Some(listener)) = (&then, end) {
+            self.silence(listener);
+        }
         match (then, said) {
             (Then::Open { kind, flags }, Ok(Answer::Opened { end, descriptor })) => {
                 self.hand_over(&call, end, kind, &descriptor, flags);
@@ -63,10 +67,14 @@ impl<S: Side> Supervisor<S> {
         }
     }
 
-    /// The answer to a call that is over: a connection is kept.
-    pub(super) fn unclaimed(&mut self, _id: u64, said: Said) {
-        // Dropping the descriptor closes the pair, and with it the socket.
-        drop(said);
+    /// The answer to a call that is over: a connection is kept for the next `accept`. Any other
+    /// descriptor is dropped, and with it its socket.
+    pub(super) fn unclaimed(&mut self, id: u64, said: Said) {
+        let listener = self.orphans.remove(&id);
+        if let (Some(listener), Ok(Answer::Accepted { end, descriptor, remote })) = (listener, said)
+        {
+            self.hold(listener, Held { end, descriptor, remote });
+        }
     }
 
     /// Gives the program a descriptor as its call's result.
@@ -116,6 +124,19 @@ impl<S: Side> Supervisor<S> {
         }
     }
 
+    /// Takes away the byte that says that a connection waits. That wakes the stack's side, which
+    /// puts in another if more do.
+    fn silence(&mut self, listener: End) {
+        let inode = self.by_end.get(&listener).copied();
+        let seen = inode.and_then(|inode| Some((inode, self.sockets.get(&inode)?.seen)));
+        if let Some((inode, seen)) = seen
+            && let Ok(copy) = self.copy(inode, seen)
+        {
+            // There is none where the call waited for the connection.
+            let _ = rustix::net::recv(&copy, &mut [0u8; 1][..], RecvFlags::DONTWAIT);
+        }
+    }
+
     /// Keeps a connection for the next `accept`, of which there must be a sign.
     fn hold(&mut self, listener: End, held: Held) {
         self.held.entry(listener).or_default().push_back(held);
@@ -130,6 +151,7 @@ impl<S: Side> Supervisor<S> {
         then: Then,
     ) -> Result<Option<Verdict>, Errno> {
         if let Then::Accept { name, len, flags } = then {
+            self.silence(it.end());
             self.accepted(it.call, it.end(), held, (name, len, flags));
         }
         if self.held.get(&it.end()).is_some_and(|held| !held.is_empty()) {

@@ -5,8 +5,8 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 
 use nix::libc;
+use rustix::net::SendFlags;
 use rustix::net::sockopt::Timeout;
-use rustix::net::{RecvFlags, SendFlags};
 use socket::{Errno, Kind};
 
 use super::owner::{Inode, Space};
@@ -195,8 +195,6 @@ impl<S: Side> Supervisor<S> {
 
     fn accept(&mut self, it: &Call<'_>, flags: i32) -> Now {
         let copy = self.copy(it.inode, it.ours.seen)?;
-        // The byte that stands for what is accepted now; another is put in if more wait.
-        let _ = rustix::net::recv(&copy, &mut [0u8; 1][..], RecvFlags::DONTWAIT);
         let end = it.end();
         let then = Then::Accept { name: it.argument(1), len: it.argument(2), flags };
         if let Some(held) = self.held.get_mut(&end).and_then(std::collections::VecDeque::pop_front)
