@@ -135,10 +135,13 @@ impl Program {
             pipe().and_then(|a| Ok((a, pipe()?))).map_err(|e| RunError::Supervise(e.into()))?;
         let code = filter::program();
         let (before, tell_number, go_number) = (signals.before, tell.as_raw_fd(), go.as_raw_fd());
+        let let_go_number = let_go.as_raw_fd();
         let address = address.octets();
         let mut command = Command::new(program);
         command.args(arguments);
         sys::before_exec(&mut command, move || {
+            // Else we would wait for ourselves where the supervisor is killed.
+            sys::close_number(let_go_number);
             // Where it may not be made, the filter alone is the wall.
             let _ = sys::empty_network(address);
             sys::restore_mask(&before)?;

@@ -213,6 +213,12 @@ pub(crate) fn wait_for_byte(from: RawFd) -> io::Result<()> {
     }
 }
 
+/// A plain `close`, for the child before exec: of a descriptor that nothing there owns.
+pub(crate) fn close_number(number: RawFd) {
+    // SAFETY: the number is of a pipe whose owner is in the parent's memory only.
+    unsafe { libc::close(number) };
+}
+
 /// No new privileges by exec, for ever.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     // SAFETY: the arguments are numbers.

@@ -31,10 +31,9 @@ pub(crate) fn run(args: Run) -> anyhow::Result<u8> {
     let daemon = match which {
         Which::Inline => None,
         Which::Usual => UnixStream::connect(paths::run(&Name::default())).ok(),
-        Which::Daemon(name) => {
-            let path = paths::run(&name);
+        Which::Daemon(path) => {
             let connected = UnixStream::connect(&path);
-            Some(connected.map_err(|error| no_daemon(&name, &path, &error))?)
+            Some(connected.map_err(|error| no_daemon(&path, &error))?)
         }
     };
     if let Some(daemon) = daemon {
@@ -65,14 +64,15 @@ fn supervise(
     Ok(running.supervise(side)?.code())
 }
 
-fn no_daemon(name: &Name, path: &Path, error: &io::Error) -> anyhow::Error {
+fn no_daemon(path: &Path, error: &io::Error) -> anyhow::Error {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let living = paths::living();
     let others = match &living[..] {
         [] => "none runs here".to_owned(),
         names => format!("here run: {}", names.join(", ")),
     };
     let path = path.display();
-    anyhow::anyhow!("no daemon {name} at {path}: {error}; {others}\n  help: stackd --name {name}")
+    anyhow::anyhow!("no daemon at {path}: {error}; {others}\n  help: stackd --name {name}")
 }
 
 /// What programs are told to have.

@@ -18,6 +18,12 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
+    ("dig", "bind9-dnsutils"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("nginx", "nginx-light"),
+    ("redis-server", "redis-server"),
+    ("redis-benchmark", "redis-tools"),
+    ("busybox", "busybox-static"),
 ];
 
 /// What `bench` compares with beyond what it builds itself: a file of each, and its package.

@@ -1,8 +1,8 @@
 //! `listen` and `accept`: the program's end of a listener is readable while connections wait.
 //!
 //! One byte in the pair says so. The supervisor takes it out when a connection is taken, or when
-//! there was none; that is seen here, and where more wait, it is put in again. So `poll` and `epoll` see what they would see on a
-//! listener of the kernel, in every process that shares it.
+//! there was none; that is seen here, and where more wait, it is put in again. So `poll` and
+//! `epoll` see what they would see on a listener of the kernel, in every process that shares it.
 
 use socket::{Errno, Kind};
 

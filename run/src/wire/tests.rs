@@ -84,12 +84,16 @@ fn every_answer_arrives_with_its_descriptor() {
         };
         let blank = |text: &str| text.split("fd: ").next().unwrap().to_owned();
         assert_eq!(blank(&format!("{answer:?}")), blank(&expected));
-        match &answer {
-            Ok(Answer::Opened { descriptor, .. } | Answer::Accepted { descriptor, .. }) => {
-                seen.push(inode(descriptor));
-            }
-            Ok(_) | Err(_) => {}
-        }
+        let carries = |answer: Answer| match answer {
+            Answer::Opened { descriptor, .. } => Some(descriptor),
+            Answer::Accepted { descriptor, .. } => Some(descriptor),
+            Answer::Done
+            | Answer::Name(_)
+            | Answer::Value(_)
+            | Answer::Sent(_)
+            | Answer::Native => None,
+        };
+        seen.extend(answer.ok().and_then(carries).map(|descriptor| inode(&descriptor)));
     }
     assert_eq!(seen, inodes);
     let last = there.next_told();

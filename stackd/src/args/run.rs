@@ -2,9 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use stackd::paths::Name;
+use stackd::paths::{self, NotAName};
 
 use super::{HostArguments, HostShape};
 
@@ -19,9 +20,9 @@ const DNS_PORT: u16 = 53;
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArguments {
-    /// Use the daemon of this name, or a stack inside this process [default: the daemon stackd if
-    /// it runs, else inline]
-    #[arg(long, value_name = "NAME|inline", help_heading = "The stack")]
+    /// Use the daemon of this name, or with this control socket, or a stack inside this process
+    /// [default: the daemon stackd if it runs, else inline]
+    #[arg(long, value_name = "NAME|PATH|inline", help_heading = "The stack")]
     stack: Option<String>,
 
     /// Where all DNS queries go, whatever server the program asks
@@ -57,8 +58,8 @@ Signals sent to stackd are passed on. Programs that go on in the background keep
 pub(crate) enum Which {
     /// The usual daemon if it runs, else one inside.
     Usual,
-    /// This daemon.
-    Daemon(Name),
+    /// The daemon whose sockets are here.
+    Daemon(PathBuf),
     /// One inside this process.
     Inline,
 }
@@ -87,12 +88,17 @@ impl Run {
             None => Which::Usual,
             Some("inline") => Which::Inline,
             Some(_) if shaped => return Err("a daemon has its own devices and addresses".into()),
-            Some(name) => {
-                Which::Daemon(name.parse().map_err(|e: stackd::paths::NotAName| e.to_string())?)
+            Some(path) if path.contains('/') => {
+                Which::Daemon(Path::new(path).with_extension("run"))
             }
+            Some(name) => Which::Daemon(paths::run(&name.parse().map_err(not_a_name)?)),
         };
         Ok(Self { which, dns, host: HostShape::check(host, matches)?, program })
     }
+}
+
+fn not_a_name(error: NotAName) -> String {
+    error.to_string()
 }
 
 fn dns(text: &str) -> Result<SocketAddr, String> {

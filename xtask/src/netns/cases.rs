@@ -18,6 +18,7 @@ mod multi;
 mod path;
 mod ping;
 mod rootless;
+mod run;
 mod tcp;
 mod udp;
 mod urgent;
@@ -36,6 +37,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         multi::CASES,
         path::CASES,
         rootless::CASES,
+        run::CASES,
         device::CASES,
         cli::CASES,
         examples::CASES,
