@@ -2,6 +2,7 @@
 
 use crate::outlet::ROOM;
 use crate::time::earliest;
+use crate::timed::Timed;
 use crate::{Accounted, Counted, Instant, Layer, Out, Outlet, Outs};
 
 /// Which of the two.
@@ -35,8 +36,8 @@ where
     A: Layer,
     B: Layer<FromBelow = A::FromBelow, ToBelow = A::ToBelow>,
 {
-    a: A,
-    b: B,
+    a: Timed<A>,
+    b: Timed<B>,
     a_up: Outlet<A::ToAbove>,
     b_up: Outlet<B::ToAbove>,
 }
@@ -48,27 +49,28 @@ where
 {
     /// Puts the two side by side.
     pub fn new(a: A, b: B) -> Self {
+        let (a, b) = (Timed::new(a), Timed::new(b));
         Self { a, b, a_up: Outlet::with_capacity(ROOM), b_up: Outlet::with_capacity(ROOM) }
     }
 
     /// The first side.
     pub fn a(&self) -> &A {
-        &self.a
+        self.a.get()
     }
 
     /// The second side.
     pub fn b(&self) -> &B {
-        &self.b
+        self.b.get()
     }
 
     /// The first side, for control.
     pub fn a_mut(&mut self) -> &mut A {
-        &mut self.a
+        self.a.get_mut()
     }
 
     /// The second side, for control.
     pub fn b_mut(&mut self) -> &mut B {
-        &mut self.b
+        self.b.get_mut()
     }
 
     fn with_a(&mut self, out: &mut Out<'_, Self>, call: impl FnOnce(&mut A, &mut Out<'_, A>))
@@ -76,8 +78,9 @@ where
         A::FromBelow: Sided,
     {
         self.a_up.set_capacity(out.up.room());
-        call(&mut self.a, &mut Outs { up: &mut self.a_up, down: out.down, ledger: out.ledger });
-        for item in self.a_up.drain() {
+        let mut inner = Outs { up: &mut self.a_up, down: out.down, ledger: out.ledger };
+        self.a.call(|a| call(a, &mut inner));
+        while let Some(item) = self.a_up.pop() {
             out.up.push(Either::A(item));
         }
     }
@@ -87,8 +90,9 @@ where
         A::FromBelow: Sided,
     {
         self.b_up.set_capacity(out.up.room());
-        call(&mut self.b, &mut Outs { up: &mut self.b_up, down: out.down, ledger: out.ledger });
-        for item in self.b_up.drain() {
+        let mut inner = Outs { up: &mut self.b_up, down: out.down, ledger: out.ledger };
+        self.b.call(|b| call(b, &mut inner));
+        while let Some(item) = self.b_up.pop() {
             out.up.push(Either::B(item));
         }
     }
@@ -120,8 +124,13 @@ where
     }
 
     fn poll(&mut self, now: Instant, out: &mut Out<'_, Self>) {
-        self.with_a(out, |a, out| a.poll(now, out));
-        self.with_b(out, |b, out| b.poll(now, out));
+        // Law L3: who is not due would put out nothing.
+        if self.a.is_due(now) {
+            self.with_a(out, |a, out| a.poll(now, out));
+        }
+        if self.b.is_due(now) {
+            self.with_b(out, |b, out| b.poll(now, out));
+        }
     }
 
     fn poll_at(&self) -> Option<Instant> {
@@ -135,11 +144,11 @@ where
     B: Layer<FromBelow = A::FromBelow, ToBelow = A::ToBelow> + Accounted,
 {
     fn held_items(&self) -> usize {
-        self.a.held_items() + self.b.held_items()
+        self.a().held_items() + self.b().held_items()
     }
 
     fn held_bytes(&self) -> usize {
-        self.a.held_bytes() + self.b.held_bytes()
+        self.a().held_bytes() + self.b().held_bytes()
     }
 }
 
@@ -149,7 +158,7 @@ where
     B: Layer<FromBelow = A::FromBelow, ToBelow = A::ToBelow> + Counted,
 {
     fn counters(&self, each: &mut dyn FnMut(&'static str, u64)) {
-        self.a.counters(each);
-        self.b.counters(each);
+        self.a().counters(each);
+        self.b().counters(each);
     }
 }

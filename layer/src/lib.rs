@@ -33,6 +33,7 @@ pub mod outlet;
 pub mod packet;
 pub mod stacked;
 pub mod time;
+mod timed;
 pub mod traced;
 
 pub use address::{InterfaceId, MacAddr};

@@ -1,6 +1,7 @@
 //! [`Many`]: several links under one IP, each with its own instance of the layer.
 
 use crate::time::earliest;
+use crate::timed::Timed;
 use crate::{Accounted, Counted, Instant, InterfaceId, Layer, Out, Reason};
 
 /// An item that says to which interface it belongs.
@@ -12,23 +13,23 @@ pub trait Interfaced {
 /// One `L` per interface, found by [`InterfaceId`] as an index.
 #[derive(Debug)]
 pub struct Many<L> {
-    links: Vec<L>,
+    links: Vec<Timed<L>>,
 }
 
-impl<L> Many<L> {
+impl<L: Layer> Many<L> {
     /// The layers of all interfaces, in the order of their ids.
     pub fn new(links: Vec<L>) -> Self {
-        Self { links }
+        Self { links: links.into_iter().map(Timed::new).collect() }
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &L> {
-        self.links.iter()
+        self.links.iter().map(Timed::get)
     }
 
     /// All of them, for control.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut L> {
-        self.links.iter_mut()
+        self.links.iter_mut().map(Timed::get_mut)
     }
 }
 
@@ -45,21 +46,22 @@ where
 
     fn receive(&mut self, now: Instant, item: Self::FromBelow, out: &mut Out<'_, Self>) {
         match self.links.get_mut(item.interface().index()) {
-            Some(link) => link.receive(now, item, out),
+            Some(link) => link.call(|link| link.receive(now, item, out)),
             None => out.drop(Reason::LinkDeviceDown, item),
         }
     }
 
     fn send(&mut self, now: Instant, item: Self::FromAbove, out: &mut Out<'_, Self>) {
         match self.links.get_mut(item.interface().index()) {
-            Some(link) => link.send(now, item, out),
+            Some(link) => link.call(|link| link.send(now, item, out)),
             None => out.drop(Reason::LinkDeviceDown, item),
         }
     }
 
     fn poll(&mut self, now: Instant, out: &mut Out<'_, Self>) {
-        for link in &mut self.links {
-            link.poll(now, out);
+        // Law L3: who is not due would put out nothing.
+        for link in self.links.iter_mut().filter(|link| link.is_due(now)) {
+            link.call(|link| link.poll(now, out));
         }
     }
 
@@ -68,21 +70,21 @@ where
     }
 }
 
-impl<L: Accounted> Accounted for Many<L> {
+impl<L: Layer + Accounted> Accounted for Many<L> {
     fn held_items(&self) -> usize {
-        self.links.iter().map(Accounted::held_items).sum()
+        self.iter().map(Accounted::held_items).sum()
     }
 
     fn held_bytes(&self) -> usize {
-        self.links.iter().map(Accounted::held_bytes).sum()
+        self.iter().map(Accounted::held_bytes).sum()
     }
 }
 
-impl<L: Counted> Counted for Many<L> {
+impl<L: Layer + Counted> Counted for Many<L> {
     /// Sums over the interfaces: every instance reports the same names in the same order.
     fn counters(&self, each: &mut dyn FnMut(&'static str, u64)) {
         let mut sums: Vec<(&'static str, u64)> = Vec::new();
-        for link in &self.links {
+        for link in self.iter() {
             let mut at = 0;
             link.counters(&mut |name, value| {
                 match sums.get_mut(at) {

@@ -15,6 +15,7 @@
 //! head. What left the front by `advance` is still there for `retreat`, until something is
 //! prepended: that is how an ICMP error quotes the IP header of a datagram a transport refused.
 
+use core::cell::RefCell;
 use core::fmt;
 
 use arrayvec::ArrayVec;
@@ -28,13 +29,26 @@ pub const HEADROOM: usize = 160;
 /// Body slices a packet can carry; appending more copies them together.
 pub const SLICES: usize = 8;
 
-/// One packet: head, body, offload metadata. Moves as one pointer.
-#[derive(Clone)]
+/// One packet: head, body, offload metadata. Moves as one pointer; an empty one has no memory.
+///
+/// What carried a packet carries the next one that its thread makes: in steady state neither is
+/// allocated.
+#[derive(Default)]
 pub struct PacketBuf {
-    inner: Box<Inner>,
+    /// `None` is an empty packet.
+    inner: Option<Box<Inner>>,
 }
 
-#[derive(Clone)]
+/// Bytes of a head that needs no memory of its own: headers, or a packet without much text.
+const ROOM: usize = HEADROOM + 160;
+
+/// Packets' memory that a thread keeps for its next packets.
+const SPARES: usize = 256;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
+}
+
 struct Inner {
     head: Head,
     /// The packet's first byte, as an index into the head's storage.
@@ -48,46 +62,154 @@ struct Inner {
     /// Size of the block behind a shared head, bytes; 0 if nobody said.
     block: usize,
     offload: Offload,
+    /// Where a small head stands.
+    room: [u8; ROOM],
 }
 
-#[derive(Clone)]
 enum Head {
+    /// In `room`: headers can be written.
+    Small,
     /// Ours alone: headers can be written.
     Owned(Vec<u8>),
     /// A slice of a block that others may refer to; copied before anything is written.
     Shared(Bytes),
 }
 
-impl Head {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+impl Inner {
+    /// The storage that the head is a part of.
+    fn storage(&self) -> &[u8] {
+        match &self.head {
+            Head::Small => &self.room,
+            Head::Owned(bytes) => bytes,
+            Head::Shared(bytes) => bytes,
         }
+    }
+
+    /// The same, if it is ours.
+    fn storage_mut(&mut self) -> Option<&mut [u8]> {
+        match &mut self.head {
+            Head::Small => Some(&mut self.room),
+            Head::Owned(bytes) => Some(bytes),
+            Head::Shared(_) => None,
+        }
+    }
+
+    fn head(&self) -> &[u8] {
+        self.storage().get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Empty, with [`HEADROOM`] in `room`.
+    fn reset(&mut self) {
+        self.head = Head::Small;
+        (self.start, self.end, self.origin) = (HEADROOM, HEADROOM, HEADROOM);
+        self.body.clear();
+        (self.body_len, self.block) = (0, 0);
+        self.offload = Offload::default();
+    }
+
+    /// Copies the head into storage of ours with `headroom` before it and `extra` behind it.
+    fn rebuild_head(&mut self, headroom: usize, extra: usize) {
+        let len = self.head().len();
+        let (part, room) = (self.start..self.end, headroom..headroom + len);
+        let in_room = headroom + len + extra <= ROOM;
+        match core::mem::replace(&mut self.head, Head::Small) {
+            Head::Owned(bytes) if in_room => self.room[room].copy_from_slice(&bytes[part]),
+            Head::Shared(bytes) if in_room => self.room[room].copy_from_slice(&bytes[part]),
+            head => {
+                let mut storage = Vec::with_capacity(headroom + len + extra);
+                storage.resize(headroom, 0);
+                storage.extend_from_slice(match &head {
+                    Head::Small => &self.room[part],
+                    Head::Owned(bytes) => &bytes[part],
+                    Head::Shared(bytes) => &bytes[part],
+                });
+                self.head = Head::Owned(storage);
+            }
+        }
+        (self.start, self.end, self.origin) = (headroom, headroom + len, headroom);
+        self.block = 0;
+    }
+
+    fn make_owned(&mut self, extra: usize) {
+        if let Head::Shared(_) = self.head {
+            self.rebuild_head(HEADROOM, extra);
+        }
+    }
+
+    /// Appends to a head of ours.
+    fn extend_head(&mut self, part: &[u8]) {
+        let end = self.end + part.len();
+        if let Head::Small = self.head
+            && end > ROOM
+        {
+            self.rebuild_head(self.start, part.len());
+        }
+        match &mut self.head {
+            Head::Small => self.room[self.end..end].copy_from_slice(part),
+            Head::Owned(bytes) => {
+                bytes.truncate(self.end);
+                bytes.extend_from_slice(part);
+            }
+            Head::Shared(_) => return,
+        }
+        self.end += part.len();
     }
 }
 
-impl Default for PacketBuf {
-    fn default() -> Self {
-        Self::new()
+impl Drop for PacketBuf {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.inner.take() else { return };
+        inner.reset();
+        // A thread that ends has no use for it.
+        let _ = SPARE.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut()
+                && spare.len() < SPARES
+            {
+                spare.push(inner);
+            }
+        });
+    }
+}
+
+impl Clone for PacketBuf {
+    fn clone(&self) -> Self {
+        let Some(inner) = &self.inner else { return Self::default() };
+        let mut copy = Self::fresh();
+        let to = copy.inner();
+        to.head = match &inner.head {
+            Head::Small => {
+                to.room = inner.room;
+                Head::Small
+            }
+            Head::Owned(bytes) => Head::Owned(bytes.clone()),
+            Head::Shared(bytes) => Head::Shared(bytes.clone()),
+        };
+        (to.start, to.end, to.origin) = (inner.start, inner.end, inner.origin);
+        to.body = inner.body.clone();
+        (to.body_len, to.block, to.offload) = (inner.body_len, inner.block, inner.offload);
+        copy
     }
 }
 
 impl PacketBuf {
     /// An empty packet with [`HEADROOM`] before it: what a sender starts from.
     pub fn new() -> Self {
-        Self::build(Head::Owned(vec![0; HEADROOM]), HEADROOM)
+        Self::default()
     }
 
     /// A packet that refers to received bytes without copying them.
     pub fn from_shared(bytes: Bytes) -> Self {
-        Self::build(Head::Shared(bytes), 0)
+        let mut packet = Self::fresh();
+        let inner = packet.inner();
+        (inner.start, inner.end, inner.origin) = (0, bytes.len(), 0);
+        inner.head = Head::Shared(bytes);
+        packet
     }
 
     /// As [`PacketBuf::from_shared`], where the bytes keep a whole block of `block` bytes alive.
     pub fn from_block(bytes: Bytes, block: usize) -> Self {
         let mut packet = Self::from_shared(bytes);
-        packet.inner.block = block;
+        packet.inner().block = block;
         packet
     }
 
@@ -95,36 +217,49 @@ impl PacketBuf {
     /// besides itself: the block behind it, bytes; 0 if that is not known or not more than the
     /// packet.
     pub fn pinned(&self) -> usize {
-        self.inner.block
+        self.inner.as_ref().map_or(0, |inner| inner.block)
     }
 
     /// A packet that owns a copy of `bytes`, with [`HEADROOM`] before it.
     pub fn copy_from(bytes: &[u8]) -> Self {
-        let mut storage = Vec::with_capacity(HEADROOM + bytes.len());
-        storage.resize(HEADROOM, 0);
-        storage.extend_from_slice(bytes);
-        Self::build(Head::Owned(storage), HEADROOM)
+        let mut packet = Self::fresh();
+        packet.inner().extend_head(bytes);
+        packet
     }
 
-    fn build(head: Head, start: usize) -> Self {
-        let end = head.bytes().len();
-        Self {
-            inner: Box::new(Inner {
-                head,
-                start,
-                end,
-                origin: start,
+    /// Empty, in memory that an earlier packet left or in new one.
+    fn fresh() -> Self {
+        let spare = SPARE.try_with(|spare| spare.try_borrow_mut().ok().and_then(|mut s| s.pop()));
+        let inner = spare.ok().flatten().unwrap_or_else(|| {
+            Box::new(Inner {
+                head: Head::Small,
+                start: HEADROOM,
+                end: HEADROOM,
+                origin: HEADROOM,
                 body: ArrayVec::new(),
                 body_len: 0,
                 block: 0,
                 offload: Offload::default(),
-            }),
+                room: [0; ROOM],
+            })
+        });
+        Self { inner: Some(inner) }
+    }
+
+    /// The inside, to be written.
+    fn inner(&mut self) -> &mut Inner {
+        if self.inner.is_none() {
+            *self = Self::fresh();
+        }
+        match &mut self.inner {
+            Some(inner) => inner,
+            None => unreachable!("just made"),
         }
     }
 
     /// Bytes in the packet, head and body.
     pub fn len(&self) -> usize {
-        self.head().len() + self.inner.body_len
+        self.inner.as_ref().map_or(0, |inner| inner.end - inner.start + inner.body_len)
     }
 
     /// No bytes at all.
@@ -134,7 +269,7 @@ impl PacketBuf {
 
     /// The contiguous front of the packet: headers are parsed here.
     pub fn head(&self) -> &[u8] {
-        self.inner.head.bytes().get(self.inner.start..self.inner.end).unwrap_or_default()
+        self.inner.as_ref().map_or(&[], |inner| inner.head())
     }
 
     /// The first `n` bytes, if the head has that many.
@@ -152,34 +287,36 @@ impl PacketBuf {
         if self.len() < n {
             return false;
         }
-        self.make_owned(n - self.head().len());
-        while self.head().len() < n {
-            let missing = n - self.head().len();
-            let Some(first) = self.inner.body.first_mut() else { return false };
+        let inner = self.inner();
+        inner.make_owned(n - inner.head().len());
+        while inner.head().len() < n {
+            let missing = n - inner.head().len();
+            let Some(first) = inner.body.first_mut() else { return false };
             let part = first.split_to(missing.min(first.len()));
             if first.is_empty() {
-                self.inner.body.remove(0);
+                inner.body.remove(0);
             }
-            self.inner.body_len -= part.len();
-            self.extend_head(&part);
+            inner.body_len -= part.len();
+            inner.extend_head(&part);
         }
         true
     }
 
     /// Removes up to `n` bytes in front, normally a header that has been read.
     pub fn advance(&mut self, n: usize) {
-        let from_head = n.min(self.head().len());
-        self.inner.start += from_head;
-        let mut rest = (n - from_head).min(self.inner.body_len);
-        self.inner.offload.advanced(from_head + rest);
-        self.inner.body_len -= rest;
+        let Some(inner) = &mut self.inner else { return };
+        let from_head = n.min(inner.end - inner.start);
+        inner.start += from_head;
+        let mut rest = (n - from_head).min(inner.body_len);
+        inner.offload.advanced(from_head + rest);
+        inner.body_len -= rest;
         while rest > 0 {
-            let Some(first) = self.inner.body.first_mut() else { return };
+            let Some(first) = inner.body.first_mut() else { return };
             let part = rest.min(first.len());
             bytes::Buf::advance(first, part);
             rest -= part;
             if first.is_empty() {
-                self.inner.body.remove(0);
+                inner.body.remove(0);
             }
         }
     }
@@ -187,10 +324,11 @@ impl PacketBuf {
     /// Takes back `n` bytes that `advance` removed from the head. False if there are not so many.
     #[must_use]
     pub fn retreat(&mut self, n: usize) -> bool {
-        match self.inner.start.checked_sub(n) {
-            Some(start) if start >= self.inner.origin => {
-                self.inner.start = start;
-                self.inner.offload.prepended(n);
+        let Some(inner) = &mut self.inner else { return n == 0 };
+        match inner.start.checked_sub(n) {
+            Some(start) if start >= inner.origin => {
+                inner.start = start;
+                inner.offload.prepended(n);
                 true
             }
             Some(_) | None => false,
@@ -202,22 +340,22 @@ impl PacketBuf {
         if n >= self.len() {
             return;
         }
-        let head = self.head().len();
-        if n <= head {
-            self.inner.end = self.inner.start + n;
-            self.inner.body.clear();
-            self.inner.body_len = 0;
+        let mut excess = self.len() - n;
+        let Some(inner) = &mut self.inner else { return };
+        if n <= inner.end - inner.start {
+            inner.end = inner.start + n;
+            inner.body.clear();
+            inner.body_len = 0;
             return;
         }
-        let mut excess = self.len() - n;
-        self.inner.body_len -= excess;
-        while let Some(last) = self.inner.body.last_mut() {
+        inner.body_len -= excess;
+        while let Some(last) = inner.body.last_mut() {
             if last.len() > excess {
                 last.truncate(last.len() - excess);
                 return;
             }
             excess -= last.len();
-            self.inner.body.pop();
+            inner.body.pop();
             if excess == 0 {
                 return;
             }
@@ -226,31 +364,32 @@ impl PacketBuf {
 
     /// Grows the packet by `n` zeroed bytes in front and returns them: a header goes here.
     pub fn prepend(&mut self, n: usize) -> &mut [u8] {
-        let owned_with_room = matches!(self.inner.head, Head::Owned(_)) && self.inner.start >= n;
-        if !owned_with_room {
-            self.reserve_front(n);
+        let inner = self.inner();
+        if inner.start < n || matches!(inner.head, Head::Shared(_)) {
+            inner.rebuild_head(n + HEADROOM, 0);
         }
-        self.inner.start -= n;
-        self.inner.origin = self.inner.origin.min(self.inner.start);
-        self.inner.offload.prepended(n);
-        let (start, end) = (self.inner.start, self.inner.start + n);
-        match &mut self.inner.head {
-            Head::Owned(bytes) => {
-                let header = &mut bytes[start..end];
+        inner.start -= n;
+        inner.origin = inner.origin.min(inner.start);
+        inner.offload.prepended(n);
+        let (start, end) = (inner.start, inner.start + n);
+        match inner.storage_mut() {
+            Some(storage) => {
+                let header = &mut storage[start..end];
                 header.fill(0);
                 header
             }
-            Head::Shared(_) => unreachable!("reserve_front made the head ours"),
+            None => unreachable!("rebuild_head made the head ours"),
         }
     }
 
     /// The head, writable; a shared head is copied first.
     pub fn head_mut(&mut self) -> &mut [u8] {
-        self.make_owned(0);
-        let (start, end) = (self.inner.start, self.inner.end);
-        match &mut self.inner.head {
-            Head::Owned(bytes) => &mut bytes[start..end],
-            Head::Shared(_) => unreachable!("make_owned made the head ours"),
+        let inner = self.inner();
+        inner.make_owned(0);
+        let (start, end) = (inner.start, inner.end);
+        match inner.storage_mut() {
+            Some(storage) => &mut storage[start..end],
+            None => unreachable!("make_owned made the head ours"),
         }
     }
 
@@ -260,12 +399,13 @@ impl PacketBuf {
         if bytes.is_empty() {
             return;
         }
-        self.inner.body_len += bytes.len();
-        match self.inner.body.try_push(bytes) {
+        let inner = self.inner();
+        inner.body_len += bytes.len();
+        match inner.body.try_push(bytes) {
             Ok(()) => {}
             Err(full) => {
                 let bytes = full.element();
-                let Some(last) = self.inner.body.last_mut() else { return };
+                let Some(last) = inner.body.last_mut() else { return };
                 let mut joined = BytesMut::with_capacity(last.len() + bytes.len());
                 joined.extend_from_slice(last);
                 joined.extend_from_slice(&bytes);
@@ -277,24 +417,29 @@ impl PacketBuf {
     /// The bytes of the packet, piece by piece, none of them empty.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> + Clone {
         core::iter::once(self.head())
-            .chain(self.inner.body.iter().map(AsRef::as_ref))
+            .chain(self.body().iter().map(AsRef::as_ref))
             .filter(|chunk| !chunk.is_empty())
     }
 
     /// The packet as refcounted pieces: how payload is handed to an application without a copy.
-    pub fn into_chunks(self) -> impl Iterator<Item = Bytes> {
-        let Inner { head, start, end, body, .. } = *self.inner;
-        let head = match head {
-            Head::Owned(bytes) => {
-                if start < end {
-                    Bytes::from(bytes).slice(start..end)
-                } else {
-                    Bytes::new()
-                }
+    pub fn into_chunks(mut self) -> impl Iterator<Item = Bytes> {
+        let (mut head, mut body) = (Bytes::new(), ArrayVec::new());
+        if let Some(inner) = &mut self.inner {
+            let (start, end) = (inner.start, inner.end);
+            if start < end {
+                head = match core::mem::replace(&mut inner.head, Head::Small) {
+                    Head::Small => Bytes::copy_from_slice(&inner.room[start..end]),
+                    Head::Owned(bytes) => Bytes::from(bytes).slice(start..end),
+                    Head::Shared(bytes) => bytes.slice(start..end),
+                };
             }
-            Head::Shared(bytes) => bytes.slice(start..end),
-        };
+            body = core::mem::take(&mut inner.body);
+        }
         core::iter::once(head).chain(body).filter(|chunk| !chunk.is_empty())
+    }
+
+    fn body(&self) -> &[Bytes] {
+        self.inner.as_ref().map_or(&[], |inner| &inner.body)
     }
 
     /// A new packet that shares `len` bytes of this one from `offset` on, as body slices.
@@ -303,21 +448,22 @@ impl PacketBuf {
     /// else is by reference. What lies beyond the end is left out. Offload metadata is not taken.
     #[must_use]
     pub fn share(&self, offset: usize, len: usize) -> Self {
-        let mut part = Self::new();
-        part.inner.block = self.inner.block;
+        let Some(inner) = &self.inner else { return Self::new() };
+        let mut part = Self::fresh();
+        part.inner().block = inner.block;
         let (mut skip, mut left) = (offset, len);
-        let head = self.head();
+        let head = inner.head();
         if skip < head.len() {
             let take = left.min(head.len() - skip);
-            let from = self.inner.start + skip;
-            match &self.inner.head {
-                Head::Owned(_) => part.append(Bytes::copy_from_slice(&head[skip..skip + take])),
-                Head::Shared(bytes) => part.append(bytes.slice(from..from + take)),
-            }
+            let from = inner.start + skip;
+            part.append(match &inner.head {
+                Head::Small | Head::Owned(_) => Bytes::copy_from_slice(&head[skip..skip + take]),
+                Head::Shared(bytes) => bytes.slice(from..from + take),
+            });
             left -= take;
         }
         skip = skip.saturating_sub(head.len());
-        for slice in &self.inner.body {
+        for slice in &inner.body {
             if left == 0 {
                 break;
             }
@@ -356,53 +502,24 @@ impl PacketBuf {
 
     /// Offload metadata.
     pub fn offload(&self) -> Offload {
-        self.inner.offload
+        self.inner.as_ref().map_or_else(Offload::default, |inner| inner.offload)
     }
 
     /// Offload metadata, to be set.
     pub fn offload_mut(&mut self) -> &mut Offload {
-        &mut self.inner.offload
+        &mut self.inner().offload
     }
 
     /// Memory the packet keeps alive as far as it can know, in bytes: its storage and bookkeeping.
     /// A shared head counts the block behind it where that is known.
     pub fn held_bytes(&self) -> usize {
-        let storage = match &self.inner.head {
+        let Some(inner) = &self.inner else { return 0 };
+        let storage = match &inner.head {
+            Head::Small => 0,
             Head::Owned(bytes) => bytes.capacity(),
-            Head::Shared(bytes) => bytes.len().max(self.inner.block),
+            Head::Shared(bytes) => bytes.len().max(inner.block),
         };
-        core::mem::size_of::<Inner>() + storage + self.inner.body_len
-    }
-
-    /// Copies a shared head to one of ours with [`HEADROOM`], leaving room for `extra` at its end.
-    fn make_owned(&mut self, extra: usize) {
-        if let Head::Shared(_) = self.inner.head {
-            self.rebuild_head(HEADROOM, extra);
-        }
-    }
-
-    fn reserve_front(&mut self, n: usize) {
-        self.rebuild_head(n + HEADROOM, 0);
-    }
-
-    fn rebuild_head(&mut self, headroom: usize, extra: usize) {
-        let mut storage = Vec::with_capacity(headroom + self.head().len() + extra);
-        storage.resize(headroom, 0);
-        storage.extend_from_slice(self.head());
-        self.inner.end = storage.len();
-        self.inner.start = headroom;
-        self.inner.origin = headroom;
-        self.inner.head = Head::Owned(storage);
-        self.inner.block = 0;
-    }
-
-    fn extend_head(&mut self, part: &[u8]) {
-        let end = self.inner.end;
-        if let Head::Owned(bytes) = &mut self.inner.head {
-            bytes.truncate(end);
-            bytes.extend_from_slice(part);
-            self.inner.end = bytes.len();
-        }
+        core::mem::size_of::<Inner>() + storage + inner.body_len
     }
 }
 

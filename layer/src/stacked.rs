@@ -2,6 +2,7 @@
 
 use crate::outlet::ROOM;
 use crate::time::earliest;
+use crate::timed::Timed;
 use crate::{Accounted, Counted, Instant, Layer, Out, Outlet, Outs};
 
 /// `Upper` on `Lower`, joined at a boundary that both must agree on: mis-wiring does not compile.
@@ -23,8 +24,8 @@ where
     Lower: Layer,
     Upper: Layer<FromBelow = Lower::ToAbove, ToBelow = Lower::FromAbove>,
 {
-    lower: Lower,
-    upper: Upper,
+    lower: Timed<Lower>,
+    upper: Timed<Upper>,
     rising: Outlet<Lower::ToAbove>,
     sinking: Outlet<Lower::FromAbove>,
     /// The last time we were told, for the answer "at once".
@@ -43,8 +44,8 @@ where
     /// Puts `upper` on `lower`.
     pub fn new(lower: Lower, upper: Upper) -> Self {
         Self {
-            lower,
-            upper,
+            lower: Timed::new(lower),
+            upper: Timed::new(upper),
             rising: Outlet::with_capacity(ROOM),
             sinking: Outlet::with_capacity(ROOM),
             now: Instant::ZERO,
@@ -53,22 +54,22 @@ where
 
     /// The lower layer.
     pub fn lower(&self) -> &Lower {
-        &self.lower
+        self.lower.get()
     }
 
     /// The upper layer.
     pub fn upper(&self) -> &Upper {
-        &self.upper
+        self.upper.get()
     }
 
     /// The lower layer, for control.
     pub fn lower_mut(&mut self) -> &mut Lower {
-        &mut self.lower
+        self.lower.get_mut()
     }
 
     /// The upper layer, for control that puts nothing out.
     pub fn upper_mut(&mut self) -> &mut Upper {
-        &mut self.upper
+        self.upper.get_mut()
     }
 
     /// Calls into the upper layer with its outlets, then lets what came out settle. How an
@@ -82,7 +83,7 @@ where
         self.now = now;
         self.sinking.set_capacity(ROOM.min(out.down.room()));
         let mut inner = Outs { up: out.up, down: &mut self.sinking, ledger: out.ledger };
-        let result = call(&mut self.upper, &mut inner);
+        let result = self.upper.call(|upper| call(upper, &mut inner));
         self.settle(now, out);
         result
     }
@@ -96,27 +97,36 @@ where
     ) -> R {
         self.now = now;
         let mut inner = Outs { up: &mut self.rising, down: out.down, ledger: out.ledger };
-        let result = call(&mut self.lower, &mut inner);
+        let result = self.lower.call(|lower| call(lower, &mut inner));
         self.settle(now, out);
         result
     }
 
     /// Moves items across the inner boundary until both sides are quiet or rounds run out.
     fn settle(&mut self, now: Instant, out: &mut Out<'_, Self>) {
+        let Self { lower, upper, rising, sinking, .. } = self;
         for _ in 0..Self::ROUNDS {
-            if self.rising.is_empty() && self.sinking.is_empty() {
+            if rising.is_empty() && sinking.is_empty() {
                 return;
             }
-            for _ in 0..self.rising.len() {
-                let Some(item) = self.rising.pop() else { break };
-                self.sinking.set_capacity(ROOM.min(out.down.room()));
-                let mut inner = Outs { up: out.up, down: &mut self.sinking, ledger: out.ledger };
-                self.upper.receive(now, item, &mut inner);
+            if !rising.is_empty() {
+                upper.call(|upper| {
+                    for _ in 0..rising.len() {
+                        let Some(item) = rising.pop() else { break };
+                        sinking.set_capacity(ROOM.min(out.down.room()));
+                        let (up, ledger) = (&mut *out.up, &mut *out.ledger);
+                        upper.receive(now, item, &mut Outs { up, down: sinking, ledger });
+                    }
+                });
             }
-            for _ in 0..self.sinking.len() {
-                let Some(item) = self.sinking.pop() else { break };
-                let mut inner = Outs { up: &mut self.rising, down: out.down, ledger: out.ledger };
-                self.lower.send(now, item, &mut inner);
+            if !sinking.is_empty() {
+                lower.call(|lower| {
+                    for _ in 0..sinking.len() {
+                        let Some(item) = sinking.pop() else { break };
+                        let (down, ledger) = (&mut *out.down, &mut *out.ledger);
+                        lower.send(now, item, &mut Outs { up: rising, down, ledger });
+                    }
+                });
             }
         }
     }
@@ -141,9 +151,16 @@ where
     }
 
     fn poll(&mut self, now: Instant, out: &mut Out<'_, Self>) {
+        self.now = now;
         for _ in 0..Self::ROUNDS {
-            self.with_lower(now, out, |lower, out| lower.poll(now, out));
-            self.with_upper(now, out, |upper, out| upper.poll(now, out));
+            // Law L3: who is not due would put out nothing.
+            if self.lower.is_due(now) {
+                self.with_lower(now, out, |lower, out| lower.poll(now, out));
+            }
+            if self.upper.is_due(now) {
+                self.with_upper(now, out, |upper, out| upper.poll(now, out));
+            }
+            self.settle(now, out);
             // What the upper layer sent down may have given the lower one something to do at once.
             // Where an outlet is full, more rounds would not help.
             let quiet = self.poll_at().is_none_or(|at| at > now);
@@ -168,11 +185,11 @@ where
     Upper: Layer<FromBelow = Lower::ToAbove, ToBelow = Lower::FromAbove> + Accounted,
 {
     fn held_items(&self) -> usize {
-        self.lower.held_items() + self.upper.held_items() + self.rising.len() + self.sinking.len()
+        self.lower().held_items() + self.upper().held_items() + self.rising.len() + self.sinking.len()
     }
 
     fn held_bytes(&self) -> usize {
-        self.lower.held_bytes() + self.upper.held_bytes()
+        self.lower().held_bytes() + self.upper().held_bytes()
     }
 }
 
@@ -182,8 +199,8 @@ where
     Upper: Layer<FromBelow = Lower::ToAbove, ToBelow = Lower::FromAbove> + Counted,
 {
     fn counters(&self, each: &mut dyn FnMut(&'static str, u64)) {
-        self.lower.counters(each);
-        self.upper.counters(each);
+        self.lower().counters(each);
+        self.upper().counters(each);
     }
 }
 

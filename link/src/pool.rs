@@ -5,8 +5,6 @@
 //! `BytesMut::try_reclaim` finds out whether all slices of a block have gone, so nothing has to
 //! come back and no allocation is made while the application keeps up.
 
-use std::collections::VecDeque;
-
 use bytes::BytesMut;
 
 /// Bytes in a block: a super-frame of 64 KiB with its headers, rounded up.
@@ -19,11 +17,16 @@ const KEPT: usize = 64;
 /// Blocks looked at before a new one is allocated: bounds the work of one read.
 const PROBES: usize = 4;
 
-/// The block being read into, and those that were.
+/// Blocks in the order in which they were used first, and the one being read into.
+///
+/// Blocks are used in turn. Where the application keeps up, the first one is free again when a
+/// batch begins, and the batch starts over with it: few blocks are used, and the processor's
+/// caches keep them.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// The front is the one in use; the back was used last before it.
-    blocks: VecDeque<BytesMut>,
+    blocks: Vec<BytesMut>,
+    /// The one in use.
+    at: usize,
     /// Spare capacity that a read needs: the largest frame.
     need: usize,
 }
@@ -31,31 +34,45 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool for frames of up to `need` bytes.
     pub(crate) fn new(need: usize) -> Self {
-        Self { blocks: VecDeque::with_capacity(KEPT + 1), need: need.min(BLOCK) }
+        Self { blocks: Vec::with_capacity(KEPT), at: 0, need: need.min(BLOCK) }
+    }
+
+    /// A batch of reads begins.
+    pub(crate) fn begin(&mut self) {
+        if self.at > 0 && self.blocks.first_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
+            self.at = 0;
+        }
     }
 
     /// An empty block with room for the largest frame.
     pub(crate) fn block(&mut self) -> &mut BytesMut {
         let fits = |block: &BytesMut| block.capacity() - block.len() >= self.need;
-        if !self.blocks.front().is_some_and(fits) && !self.reclaim() {
-            self.blocks.push_front(BytesMut::with_capacity(BLOCK));
-            // The one let go is freed when the last slice of it is.
-            self.blocks.truncate(KEPT);
+        if !self.blocks.get(self.at).is_some_and(fits) && !self.reclaim() {
+            let fresh = BytesMut::with_capacity(BLOCK);
+            if self.blocks.len() < KEPT {
+                self.at = self.blocks.len();
+                self.blocks.push(fresh);
+            } else {
+                // The one let go is freed when the last slice of it is.
+                self.at = (self.at + 1) % KEPT;
+                self.blocks[self.at] = fresh;
+            }
         }
         self.block_in_use()
     }
 
     /// The block that `block` gave last, with what was read into it.
     pub(crate) fn block_in_use(&mut self) -> &mut BytesMut {
-        &mut self.blocks[0]
+        &mut self.blocks[self.at]
     }
 
-    /// Moves a block that nobody refers to any more to the front, if one is soon found.
+    /// Goes on to a block that nobody refers to any more, if one is soon found.
     fn reclaim(&mut self) -> bool {
-        for _ in 0..PROBES.min(self.blocks.len()) {
-            // Oldest first: the blocks go round.
-            self.blocks.rotate_right(1);
-            if self.blocks.front_mut().is_some_and(|block| block.try_reclaim(BLOCK)) {
+        for step in 0..PROBES.min(self.blocks.len()) {
+            // The one in use may be free already; else the next ones are the oldest.
+            let at = (self.at + step) % self.blocks.len();
+            if self.blocks[at].try_reclaim(BLOCK) {
+                self.at = at;
                 return true;
             }
         }
@@ -83,6 +100,20 @@ mod tests {
         let places: Vec<_> = (0..10).map(|_| take(&mut pool, 60_000).as_ptr()).collect();
         assert!(places.iter().all(|place| *place == places[0]));
         assert_eq!(pool.blocks.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_starts_over_when_the_application_keeps_up() {
+        let mut pool = Pool::new(BLOCK);
+        let batch: Vec<_> = (0..9).map(|_| take(&mut pool, 60_000)).collect();
+        let places: Vec<_> = batch.iter().map(|bytes| bytes.as_ptr()).collect();
+        drop(batch);
+        for _ in 0..3 {
+            pool.begin();
+            let short: Vec<_> = (0..3).map(|_| take(&mut pool, 60_000)).collect();
+            assert!(short.iter().zip(&places).all(|(bytes, place)| bytes.as_ptr() == *place));
+        }
+        assert_eq!(pool.blocks.len(), 9);
     }
 
     #[test]

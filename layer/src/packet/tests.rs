@@ -21,9 +21,9 @@ fn op() -> impl Strategy<Value = Op> {
         (0_usize..40).prop_map(Op::Advance),
         (0_usize..20).prop_map(Op::Retreat),
         (0_usize..200).prop_map(Op::Truncate),
-        (0_usize..200).prop_map(Op::Prepend),
-        proptest::collection::vec(any::<u8>(), 0..30).prop_map(Op::Append),
-        (0_usize..60).prop_map(Op::Pull),
+        (0_usize..400).prop_map(Op::Prepend),
+        proptest::collection::vec(any::<u8>(), 0..200).prop_map(Op::Append),
+        (0_usize..400).prop_map(Op::Pull),
         Just(Op::Own),
         (0_usize..60, 0_usize..100).prop_map(|(a, b)| Op::Share(a, b)),
     ]
@@ -32,7 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn behaves_like_a_vec(
-        bytes in proptest::collection::vec(any::<u8>(), 0..80),
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
         shared in any::<bool>(),
         ops in proptest::collection::vec(op(), 0..30),
     ) {
@@ -120,4 +120,17 @@ fn partial_checksum_follows_the_front() {
 #[test]
 fn moves_as_one_pointer() {
     assert_eq!(size_of::<PacketBuf>(), size_of::<usize>());
+}
+
+#[test]
+fn an_empty_packet_takes_no_memory_and_what_is_used_again_is_empty() {
+    assert_eq!(PacketBuf::new().held_bytes(), 0);
+    let mut used = PacketBuf::copy_from(&[1; 300]);
+    used.append(Bytes::from_static(b"body"));
+    used.offload_mut().checksum = ChecksumState::Partial { start: 0, field: 16 };
+    drop(used);
+    let mut next = PacketBuf::new();
+    assert_eq!(next.prepend(8), [0; 8]);
+    assert_eq!(next, PacketBuf::copy_from(&[0; 8]));
+    assert!(!next.retreat(1), "what an earlier packet left cannot be brought back");
 }
