@@ -12,7 +12,8 @@ use layer::{MacAddr, PacketBuf};
 pub trait Receiver: Send {
     /// Reads up to `max` frames into `batch` without blocking, and says how many. `Ok(0)`: nothing
     /// is there. What was read before an error is in `batch`. Merged UDP datagrams are taken apart,
-    /// so `batch` may grow by more than `max`.
+    /// so `batch` may grow by more than `max`; large frames end it before, so that they are used
+    /// while they are still in a cache.
     ///
     /// # Errors
     ///

@@ -74,6 +74,10 @@ pub trait Carrier: Send + Sync {
         false
     }
 
+    /// The calling thread has just given the stack much to send: an opportunity to take in what
+    /// came back from the devices, without waiting.
+    fn visit(&self) {}
+
     /// Makes a thread that is in [`Carrier::lead`] look again at what it wants.
     fn nudge(&self) {}
 }
@@ -110,6 +114,11 @@ impl Stack {
     ) -> io::Result<R> {
         let (_, result) = self.call(|_, hub, out| call(hub, out));
         Ok(result?)
+    }
+
+    /// See [`Carrier::visit`].
+    fn visit(&self) {
+        self.carrier.visit();
     }
 
     /// As [`Stack::with_hub`], with the time of the call.

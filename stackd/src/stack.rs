@@ -107,6 +107,12 @@ impl Carrier for Entry {
         seat.lead(wanted, limit, &others)
     }
 
+    fn visit(&self) {
+        if let Some(seat) = self.seat().filter(|_| !self.ended.load(Ordering::SeqCst)) {
+            seat.visit(&|| self.wakers.upgrade().is_some_and(|wakers| wakers.sleepers() > 0));
+        }
+    }
+
     fn nudge(&self) {
         if let Some(seat) = self.seat() {
             seat.nudge();

@@ -63,12 +63,14 @@ where
 /// Where news for applications go: whoever waits is woken after the stage's lock is released.
 pub(crate) struct News {
     waiting: Mutex<Vec<Ready>>,
+    /// An emptied list, to be filled next.
+    spare: Mutex<Vec<Ready>>,
     tell: Box<dyn Fn(Ready) + Send + Sync>,
 }
 
 impl News {
     pub(crate) fn new(tell: Box<dyn Fn(Ready) + Send + Sync>) -> Self {
-        Self { waiting: Mutex::default(), tell }
+        Self { waiting: Mutex::default(), spare: Mutex::default(), tell }
     }
 }
 
@@ -78,15 +80,18 @@ impl Port<Ready> for News {
         if outlet.is_empty() {
             return false;
         }
-        self.waiting.lock().extend(outlet.drain());
+        let mut waiting = self.waiting.lock();
+        while let Some(item) = outlet.pop() {
+            waiting.push(item);
+        }
         true
     }
 
     fn notify(&self, _: Option<Instant>) {
-        let news = core::mem::take(&mut *self.waiting.lock());
-        for item in news {
-            (self.tell)(item);
-        }
+        let mut news = core::mem::take(&mut *self.spare.lock());
+        core::mem::swap(&mut news, &mut *self.waiting.lock());
+        news.drain(..).for_each(&self.tell);
+        *self.spare.lock() = news;
     }
 
     fn bind(&self, _: Weak<dyn Ring>) {}

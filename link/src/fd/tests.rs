@@ -56,7 +56,7 @@ fn small_frames_do_not_hold_their_block() {
     let (receiver, batch) = received(PLAIN, &[&[1; 60], &[2; COPIED], &[3; COPIED + 1]]);
     assert_eq!(batch.len(), 3);
     // The third is a slice of the block: it keeps all of it alive, and says so.
-    assert!(batch[1].held_bytes() < COPIED + 600);
+    assert!(batch[1].held_bytes() < COPIED + 1200);
     assert!(batch[2].held_bytes() >= BLOCK);
     drop(receiver);
     let (mut receiver, batch) = received(PLAIN, &[&[1; 60][..]; 100]);
@@ -156,7 +156,17 @@ fn a_full_device_drops_and_counts() {
     assert!(frames.is_empty());
     assert!(report.dropped > 0 && report.sent > 0);
     assert_eq!(report.sent + report.dropped, 100_000);
-    assert_eq!(receiver.receive(&mut Vec::new(), 100_000).unwrap(), report.sent);
+    // What was sent is there, a burst at a time.
+    let mut received = 0;
+    loop {
+        let n = receiver.receive(&mut Vec::new(), 100_000).unwrap();
+        assert!(n * 1000 < BURST + 1000);
+        received += n;
+        if n == 0 {
+            break;
+        }
+    }
+    assert_eq!(received, report.sent);
 }
 
 #[test]

@@ -6,54 +6,56 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
-/// Size of a block: the largest single write.
+/// Sizes of blocks, bytes, and how many of each are kept: about a send buffer's worth and what is
+/// on its way to the device.
+const SIZES: [(usize, usize); 2] = [(BLOCK, 12), (64 * 1024, 48)];
+
+/// The largest single write, bytes.
 pub(super) const BLOCK: usize = 256 * 1024;
-
-/// Blocks kept: a send buffer's worth and what is on its way to the device.
-const MOST: usize = 12;
-
-/// Less than this is copied into memory of its own: it must not pin a whole block.
-const WORTH: usize = BLOCK / 2;
 
 /// Blocks looked at for a write: one connection that is not acknowledged must not keep all others
 /// from theirs.
 const PROBES: usize = 3;
 
-/// Blocks that were handed out, oldest first. The oldest is the first to be free again.
+/// Blocks that were handed out, of each size, oldest first. The oldest is the first to be free
+/// again.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    used: Mutex<VecDeque<BytesMut>>,
+    used: [Mutex<VecDeque<BytesMut>>; SIZES.len()],
 }
 
 impl Blocks {
-    /// A copy of the first [`BLOCK`] bytes of `data`, in a block that nobody refers to any more
-    /// if there is one.
+    /// A copy of the front of `data`, as much as fits a block, in one that nobody refers to any
+    /// more if there is one. What would leave half of the smallest block unused is copied into
+    /// memory of its own: it must not pin a whole block.
     pub(super) fn copy(&self, data: &[u8]) -> Bytes {
-        let data = &data[..data.len().min(BLOCK)];
-        if data.len() < WORTH {
+        let mut classes = SIZES.iter().zip(&self.used);
+        let Some((&(size, most), used)) = classes.find(|((size, _), _)| data.len() >= size / 2)
+        else {
             return Bytes::copy_from_slice(data);
-        }
-        let mut block = self.take();
+        };
+        let data = &data[..data.len().min(size)];
+        let mut block = take(used, size);
         block.extend_from_slice(data);
         let copy = block.split().freeze();
-        let mut used = self.used.lock();
-        if used.len() < MOST {
+        let mut used = used.lock();
+        if used.len() < most {
             used.push_back(block);
         }
         copy
     }
+}
 
-    fn take(&self) -> BytesMut {
-        let mut used = self.used.lock();
-        for _ in 0..PROBES.min(used.len()) {
-            let Some(mut oldest) = used.pop_front() else { break };
-            if oldest.try_reclaim(BLOCK) {
-                return oldest;
-            }
-            used.push_back(oldest);
+fn take(used: &Mutex<VecDeque<BytesMut>>, size: usize) -> BytesMut {
+    let mut used = used.lock();
+    for _ in 0..PROBES.min(used.len()) {
+        let Some(mut oldest) = used.pop_front() else { break };
+        if oldest.try_reclaim(size) {
+            return oldest;
         }
-        BytesMut::with_capacity(BLOCK)
+        used.push_back(oldest);
     }
+    BytesMut::with_capacity(size)
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
     fn a_short_write_pins_no_block() {
         let blocks = Blocks::default();
         drop(blocks.copy(&[1; 20_000]));
-        assert!(blocks.used.lock().is_empty());
+        assert!(blocks.used.iter().all(|used| used.lock().is_empty()));
     }
 
     #[test]
@@ -95,6 +97,15 @@ mod tests {
         let blocks = Blocks::default();
         let held: Vec<Bytes> = (0..100).map(|_| blocks.copy(&vec![7; BLOCK + 1])).collect();
         assert!(held.iter().all(|copy| copy.len() == BLOCK));
-        assert_eq!(blocks.used.lock().len(), MOST);
+        assert_eq!(blocks.used[0].lock().len(), SIZES[0].1);
+    }
+
+    #[test]
+    fn middling_writes_have_blocks_of_their_size() {
+        let blocks = Blocks::default();
+        let place = blocks.copy(&[1; 60_000]).as_ptr();
+        assert_eq!(blocks.copy(&[2; 100_000]).len(), 64 * 1024);
+        assert_eq!(blocks.copy(&[2; 64 * 1024]).as_ptr(), place);
+        assert!(blocks.used[0].lock().is_empty());
     }
 }

@@ -20,7 +20,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use layer::Duration;
+use layer::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::EventFd;
@@ -122,6 +122,35 @@ impl Seat {
         true
     }
 
+    /// One round without waiting, in a thread that has just given the stack much to send: what
+    /// comes back for it then needs no other thread, nor a lock that both want. Only if nobody
+    /// sits; a reader that does is asked to make way for the next visit.
+    pub fn visit(&self, others: &dyn Fn() -> bool) {
+        if others() {
+            return;
+        }
+        let Some(mut place) = self.place.try_lock() else {
+            self.ask();
+            return;
+        };
+        let Some(work) = place.as_mut() else { return };
+        let _stand_up = StandUp { seat: self, others };
+        work.round(Some(Instant::ZERO));
+        drop(place);
+    }
+
+    /// Asks the reader to make way, unless it shall sit for a while. True if it was asked.
+    fn ask(&self) -> bool {
+        let kept = self.clock.now().as_nanos() < self.kept_until.load(Ordering::Relaxed);
+        if kept || !self.taken_by_owner.load(Ordering::SeqCst) {
+            return false;
+        }
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            self.event.wake();
+        }
+        true
+    }
+
     /// How often a thread other than the reader sat here.
     pub fn led(&self) -> u64 {
         self.stood_up.load(Ordering::Relaxed)
@@ -139,13 +168,7 @@ impl Seat {
         if let Some(place) = self.place.try_lock() {
             return Some(place);
         }
-        let kept = self.clock.now().as_nanos() < self.kept_until.load(Ordering::Relaxed);
-        if kept || !self.taken_by_owner.load(Ordering::SeqCst) {
-            return None;
-        }
-        self.asked.store(true, Ordering::SeqCst);
-        self.event.wake();
-        self.place.try_lock_for(TURN)
+        if self.ask() { self.place.try_lock_for(TURN) } else { None }
     }
 
     /// The reader's part, until the stack ends.

@@ -4,7 +4,7 @@
 //! to `link` (metadata, not a second path). Everything here is in bytes.
 
 use layer::boundary::{IpOut, Reachability, Send, protocol};
-use layer::{Instant, Note, PacketBuf, Segmentation, SegmentationKind};
+use layer::{Duration, Instant, Note, PacketBuf, Segmentation, SegmentationKind};
 
 use crate::conn::meter::pieces;
 use crate::conn::{Ends, Fate, Io, Open};
@@ -21,6 +21,9 @@ use layer::boundary::SocketError;
 
 /// Largest super-segment, payload bytes: 65,535 less the largest IP and TCP headers.
 const SUPER: u32 = 65_535 - 60 - 60;
+
+/// The longest round trip for which text waits to fill a super-segment.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// Sends one segment down.
 pub fn emit(io: &mut Io<'_, '_>, ends: &Ends, segment: Segment, reachability: Reachability) {
@@ -295,6 +298,9 @@ impl Open {
             // urgent pointer as it is, which would move it.
             let most = if urgent { mss } else { (SUPER - SUPER % mss).max(mss) };
             let bytes = possible.min(most);
+            if bytes < most && !closing && !self.options.nodelay && self.gathers(most) {
+                return 0;
+            }
             let tail = bytes % mss;
             // RFC 9293 3.9.1.2 SHLD-28: full segments whenever possible.
             return if last && bytes == unsent && !hold_small { bytes } else { bytes - tail };
@@ -307,6 +313,15 @@ impl Open {
         }
         // RFC 9293 3.8.6.2.1 MUST-38: not a silly segment, but half the largest window is enough.
         if idle && possible > 0 && possible >= self.snd.window.largest() / 2 { possible } else { 0 }
+    }
+
+    /// A super-segment is out, and what is acknowledged of it comes soon: until then more text may
+    /// gather for the next one. A frame costs the same whatever it carries; Linux holds back for
+    /// the same reason (tcp_tso_should_defer, tcp_autocorking). At most a round trip is lost, so
+    /// this is for short ones.
+    fn gathers(&self, most: u32) -> bool {
+        let short = self.snd.rtt.srtt().is_some_and(|srtt| srtt <= GATHER);
+        short && self.snd.flight() >= most && self.snd.prr.is_none() && !self.force_one
     }
 
     /// One segment with `bytes` of text from `at`, and FIN if asked.

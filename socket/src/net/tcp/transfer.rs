@@ -88,7 +88,11 @@ impl TcpStream {
     }
 
     pub(crate) fn send_bytes_once(&self, data: &mut Bytes) -> Attempted<usize> {
-        self.handle.call(|id, hub, out| hub.send_bytes(id, data, out))
+        let answer = self.handle.call(|id, hub, out| hub.send_bytes(id, data, out));
+        if answer.1.is_ok_and(|sent| sent > SMALL) {
+            self.handle.stack().visit();
+        }
+        answer
     }
 
     pub(crate) fn send_vectored_once(&self, data: &[IoSlice<'_>]) -> Attempted<usize> {
