@@ -46,6 +46,7 @@ const ROOM: usize = HEADROOM + 160;
 const SPARES: usize = 256;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a packet takes the box as it is")]
     static SPARE: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
 }
 

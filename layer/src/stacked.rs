@@ -185,7 +185,10 @@ where
     Upper: Layer<FromBelow = Lower::ToAbove, ToBelow = Lower::FromAbove> + Accounted,
 {
     fn held_items(&self) -> usize {
-        self.lower().held_items() + self.upper().held_items() + self.rising.len() + self.sinking.len()
+        self.lower().held_items()
+            + self.upper().held_items()
+            + self.rising.len()
+            + self.sinking.len()
     }
 
     fn held_bytes(&self) -> usize {

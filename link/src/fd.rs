@@ -85,7 +85,27 @@ impl Port {
             header,
             bad_offloads: 0,
         };
-        Ok((receiver, FdTransmitter { port, scratch: Vec::new(), pieces: Vec::new() }))
+        Ok((receiver, FdTransmitter { port, scratch: Vec::new() }))
+    }
+
+    /// Writes until it is settled what becomes of the frame, and counts it.
+    fn settle(
+        &self,
+        write: impl Fn() -> rustix::io::Result<usize>,
+        report: &mut TransmitReport,
+    ) -> Result<(), DeviceError> {
+        loop {
+            match write() {
+                Ok(_) => report.sent += 1,
+                Err(Errno::INTR) => continue,
+                // No room, or a frame that this device does not take: the network may lose it.
+                Err(
+                    Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM | Errno::MSGSIZE | Errno::INVAL,
+                ) => report.dropped += 1,
+                Err(errno) => return Err(self.failure("write to", errno)),
+            }
+            return Ok(());
+        }
     }
 
     /// What an error of a read or write means for the device.
@@ -209,8 +229,6 @@ pub(crate) struct FdTransmitter {
     port: Arc<Port>,
     /// Where small frames become contiguous.
     scratch: Vec<u8>,
-    /// The pieces of a super-segment being cut.
-    pieces: Vec<PacketBuf>,
 }
 
 impl FdTransmitter {
@@ -243,14 +261,16 @@ impl FdTransmitter {
             report.dropped += 1;
             return Ok(());
         }
-        let mut pieces = core::mem::take(&mut self.pieces);
-        if gso::cut(frame, &mut pieces).is_err() {
+        // A header says nothing about what is complete.
+        let prefix = if self.port.offloads.header { &[0; vnet::LEN][..] } else { &[] };
+        let Self { port, scratch } = self;
+        let written = gso::write_pieces(frame, prefix, scratch, |piece| {
+            port.settle(|| rustix::io::write(&port.fd, piece), report)
+        });
+        written.unwrap_or_else(|gso::Uncuttable| {
             report.dropped += 1;
-        }
-        let result = pieces.iter().try_for_each(|piece| self.write(piece, report));
-        pieces.clear();
-        self.pieces = pieces;
-        result
+            Ok(())
+        })
     }
 
     /// One system call.
@@ -262,32 +282,21 @@ impl FdTransmitter {
         } else {
             &[]
         };
-        loop {
-            let result = if header.is_empty() && frame.head().len() == frame.len() {
-                rustix::io::write(&self.port.fd, frame.head())
-            } else if frame.len() <= CONTIGUOUS {
-                self.scratch.clear();
-                self.scratch.extend_from_slice(header);
-                frame.chunks().for_each(|chunk| self.scratch.extend_from_slice(chunk));
-                rustix::io::write(&self.port.fd, &self.scratch)
-            } else {
-                let pieces: ArrayVec<IoSlice<'_>, PIECES> = core::iter::once(header)
-                    .filter(|header| !header.is_empty())
-                    .chain(frame.chunks())
-                    .map(IoSlice::new)
-                    .collect();
-                rustix::io::writev(&self.port.fd, &pieces)
-            };
-            match result {
-                Ok(_) => report.sent += 1,
-                Err(Errno::INTR) => continue,
-                // No room, or a frame that this device does not take: the network may lose it.
-                Err(
-                    Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM | Errno::MSGSIZE | Errno::INVAL,
-                ) => report.dropped += 1,
-                Err(errno) => return Err(self.port.failure("write to", errno)),
-            }
-            return Ok(());
+        let port = &self.port;
+        if header.is_empty() && frame.head().len() == frame.len() {
+            port.settle(|| rustix::io::write(&port.fd, frame.head()), report)
+        } else if frame.len() <= CONTIGUOUS {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(header);
+            frame.chunks().for_each(|chunk| self.scratch.extend_from_slice(chunk));
+            port.settle(|| rustix::io::write(&port.fd, &self.scratch), report)
+        } else {
+            let pieces: ArrayVec<IoSlice<'_>, PIECES> = core::iter::once(header)
+                .filter(|header| !header.is_empty())
+                .chain(frame.chunks())
+                .map(IoSlice::new)
+                .collect();
+            port.settle(|| rustix::io::writev(&port.fd, &pieces), report)
         }
     }
 }

@@ -47,29 +47,158 @@ pub fn to_wire(mut frame: PacketBuf, frames: &mut Vec<PacketBuf>) -> Result<(), 
 ///
 /// Not a super-segment, or not what its metadata says; nothing was appended.
 pub fn cut(frame: &mut PacketBuf, pieces: &mut Vec<PacketBuf>) -> Result<(), Uncuttable> {
-    let Segmentation { kind: _, size, ecn } = frame.offload().segmentation.ok_or(Uncuttable)?;
-    // Headers normally are in the head already; at most this copies them there.
-    let _ = frame.pull(headers::LARGEST.min(frame.len()));
-    let headers = Headers::parse(frame.head()).ok_or(Uncuttable)?;
-    let (size, payload) = (usize::from(size), frame.len() - headers.len);
-    if size == 0 {
-        return Err(Uncuttable);
-    }
-    let count = payload.div_ceil(size).max(1);
-    for index in 0..count {
-        let offset = index * size;
-        let len = size.min(payload - offset);
-        let mut piece = frame.share(headers.len + offset, len);
-        let front = piece.prepend(headers.len);
-        front.copy_from_slice(&frame.head()[..headers.len]);
-        let place = Place { index, offset, first: index == 0, last: index + 1 == count };
-        let transport_len = headers.len - headers.transport + len;
-        fix_network(front, &headers, place, transport_len);
-        fix_transport(front, &headers, place, transport_len, ecn);
-        finish_checksum(&mut piece, &headers, transport_len, frame.offload().checksum);
+    let plan = Plan::of(frame)?;
+    for place in plan.places() {
+        let mut piece = frame.share(plan.headers.len + place.offset, place.len);
+        let front = piece.prepend(plan.headers.len);
+        front.copy_from_slice(&frame.head()[..plan.headers.len]);
+        plan.fix(front, place);
+        plan.finish_checksum(&mut piece, place);
         pieces.push(piece);
     }
     Ok(())
+}
+
+/// As [`cut`], for who only writes the pieces: each is put together in `scratch`, behind `prefix`,
+/// and given to `write`, until that fails.
+///
+/// # Errors
+///
+/// As [`cut`]; nothing was written.
+pub(crate) fn write_pieces<E>(
+    frame: &mut PacketBuf,
+    prefix: &[u8],
+    scratch: &mut Vec<u8>,
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Result<(), E>, Uncuttable> {
+    let plan = Plan::of(frame)?;
+    let mut skip = plan.headers.len;
+    let mut chunks = frame.chunks();
+    let mut chunk: &[u8] = &[];
+    for place in plan.places() {
+        scratch.clear();
+        scratch.extend_from_slice(prefix);
+        scratch.extend_from_slice(&frame.head()[..plan.headers.len]);
+        let mut missing = place.len;
+        while missing > 0 {
+            if chunk.is_empty() {
+                let Some(next) = chunks.next() else { break };
+                chunk = next.get(skip..).unwrap_or_default();
+                skip = skip.saturating_sub(next.len());
+                continue;
+            }
+            let (part, rest) = chunk.split_at(missing.min(chunk.len()));
+            scratch.extend_from_slice(part);
+            (chunk, missing) = (rest, missing - part.len());
+        }
+        let piece = &mut scratch[prefix.len()..];
+        plan.fix(piece, place);
+        plan.sum_up(piece, place);
+        if let Err(error) = write(scratch) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// How a super-segment is cut.
+struct Plan {
+    headers: Headers,
+    /// Payload of a piece, bytes; the last one may have less.
+    size: usize,
+    /// Payload of the whole, bytes.
+    payload: usize,
+    ecn: bool,
+    /// The whole's.
+    checksum: ChecksumState,
+}
+
+impl Plan {
+    fn of(frame: &mut PacketBuf) -> Result<Self, Uncuttable> {
+        let Segmentation { kind: _, size, ecn } = frame.offload().segmentation.ok_or(Uncuttable)?;
+        // Headers normally are in the head already; at most this copies them there.
+        let _ = frame.pull(headers::LARGEST.min(frame.len()));
+        let headers = Headers::parse(frame.head()).ok_or(Uncuttable)?;
+        let (size, payload) = (usize::from(size), frame.len() - headers.len);
+        if size == 0 {
+            return Err(Uncuttable);
+        }
+        Ok(Self { headers, size, payload, ecn, checksum: frame.offload().checksum })
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        let (size, payload) = (self.size, self.payload);
+        let count = payload.div_ceil(size).max(1);
+        (0..count).map(move |index| {
+            let offset = index * size;
+            let len = size.min(payload - offset);
+            Place { index, offset, len, first: index == 0, last: index + 1 == count }
+        })
+    }
+
+    /// Puts the headers of a piece right that were copied from the whole.
+    fn fix(&self, front: &mut [u8], place: Place) {
+        let transport_len = self.transport_len(place);
+        fix_network(front, &self.headers, place, transport_len);
+        fix_transport(front, &self.headers, place, transport_len, self.ecn);
+    }
+
+    fn transport_len(&self, place: Place) -> usize {
+        self.headers.len - self.headers.transport + place.len
+    }
+
+    /// Where the checksum is in the frame.
+    fn checksum_at(&self) -> usize {
+        self.headers.transport + self.headers.checksum_field()
+    }
+
+    /// RFC 768: no checksum was wanted.
+    fn unwanted(&self, field: &[u8]) -> bool {
+        self.headers.protocol == protocol::UDP
+            && matches!(self.headers.source, IpAddr::V4(_))
+            && self.checksum == ChecksumState::Complete
+            && field == [0, 0]
+    }
+
+    fn pseudo_header(&self, place: Place) -> checksum::Sum {
+        let Headers { source, destination, protocol, .. } = self.headers;
+        pseudo_header(source, destination, protocol, self.transport_len(place))
+    }
+
+    /// The checksum over the piece, whatever the state of the whole's was.
+    fn finish_checksum(&self, piece: &mut PacketBuf, place: Place) {
+        let at = self.checksum_at();
+        let field = &mut piece.head_mut()[at..at + 2];
+        if self.unwanted(field) {
+            return;
+        }
+        field.copy_from_slice(&self.pseudo_header(place).value().to_be_bytes());
+        let field = low_u16(self.headers.checksum_field());
+        let start = low_u16(self.headers.transport);
+        piece.offload_mut().checksum = ChecksumState::Partial { start, field };
+        let done = checksum::complete(piece);
+        debug_assert!(done, "the headers are in the head");
+    }
+
+    /// The same over a piece that is in one place.
+    fn sum_up(&self, piece: &mut [u8], place: Place) {
+        let at = self.checksum_at();
+        if self.unwanted(&piece[at..at + 2]) {
+            return;
+        }
+        put_u16(piece, at, 0);
+        let mut sum = self.pseudo_header(place);
+        sum.add(&piece[self.headers.transport..]);
+        // RFC 768: a checksum of zero is sent as all ones.
+        put_u16(
+            piece,
+            at,
+            match sum.checksum() {
+                0 => 0xffff,
+                other => other,
+            },
+        );
+    }
 }
 
 /// Which piece of the whole.
@@ -77,6 +206,8 @@ pub fn cut(frame: &mut PacketBuf, pieces: &mut Vec<PacketBuf>) -> Result<(), Unc
 struct Place {
     index: usize,
     offset: usize,
+    /// Payload, bytes.
+    len: usize,
     first: bool,
     last: bool,
 }
@@ -113,27 +244,6 @@ fn fix_transport(front: &mut [u8], headers: &Headers, place: Place, len: usize, 
     if ecn && !place.first {
         transport[13] &= !TCP_CWR;
     }
-}
-
-/// The checksum over the piece, whatever the state of the whole's was.
-fn finish_checksum(piece: &mut PacketBuf, headers: &Headers, len: usize, whole: ChecksumState) {
-    let at = headers.transport + headers.checksum_field();
-    let field = &mut piece.head_mut()[at..at + 2];
-    let v4 = matches!(headers.source, IpAddr::V4(_));
-    if headers.protocol == protocol::UDP
-        && v4
-        && whole == ChecksumState::Complete
-        && *field == [0, 0]
-    {
-        // RFC 768: no checksum was wanted.
-        return;
-    }
-    let sum = pseudo_header(headers.source, headers.destination, headers.protocol, len);
-    field.copy_from_slice(&sum.value().to_be_bytes());
-    let (start, field) = (low_u16(headers.transport), low_u16(headers.checksum_field()));
-    piece.offload_mut().checksum = ChecksumState::Partial { start, field };
-    let done = checksum::complete(piece);
-    debug_assert!(done, "the headers are in the head");
 }
 
 /// Changes a word of an IPv4 header and its checksum with it (RFC 1624 3).

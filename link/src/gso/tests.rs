@@ -11,7 +11,32 @@ fn pieces(whole: &Super, slice: usize) -> Vec<Vec<u8>> {
     for piece in &pieces {
         assert_eq!(piece.offload(), Offload::default());
     }
-    pieces.iter().map(PacketBuf::to_vec).collect()
+    let pieces: Vec<Vec<u8>> = pieces.iter().map(PacketBuf::to_vec).collect();
+    assert_eq!(written(&whole.frame(slice)), pieces);
+    pieces
+}
+
+/// The pieces as they are put together for a device that wants two bytes in front.
+fn written(frame: &PacketBuf) -> Vec<Vec<u8>> {
+    let (mut scratch, mut written) = (Vec::new(), Vec::new());
+    let result = write_pieces(&mut frame.clone(), &[9, 9], &mut scratch, |piece| {
+        assert_eq!(piece[..2], [9, 9]);
+        written.push(piece[2..].to_vec());
+        Ok::<(), ()>(())
+    });
+    assert_eq!(result, Ok(Ok(())));
+    written
+}
+
+#[test]
+fn writing_ends_where_it_fails() {
+    let (mut scratch, mut left) = (Vec::new(), 2);
+    let mut frame = Super::tcp_v4(4, &[7; 40]).frame(3);
+    let result = write_pieces(&mut frame, &[], &mut scratch, |_| {
+        left -= 1;
+        if left == 0 { Err("full") } else { Ok(()) }
+    });
+    assert_eq!(result, Ok(Err("full")));
 }
 
 #[test]
