@@ -33,7 +33,10 @@
 //! `icmp KIND N` (the peer reports trouble with the host's segment at N),
 //! `error [ERRNO]` (SO_ERROR), `quiet` (nothing was sent until now),
 //! `flow PORT` (segments of another port of the peer from here on),
-//! `again` (the next SYN of the host begins a new connection).
+//! `again` (the next SYN of the host begins a new connection),
+//! `congestion NAME` (TCP_CONGESTION), `cwnd LOW HIGH` and `ssthresh LOW HIGH` (bytes),
+//! `answer RTT for S [losing N]`: for so long the application writes what it can, and the peer, if
+//! it never gets the first N segments, acknowledges each of the others a round trip after it left.
 //!
 //! **Settings**: `set mtu N`, `set nodelay`, `set quickack`, `set receive_buffer N`,
 //! `set send_buffer N`, `set keepalive IDLE INTERVAL PROBES`, `set user_timeout S`,
@@ -139,6 +142,10 @@ enum Call {
     Cork(bool),
     NoDelay(bool),
     QuickAck(bool),
+    Congestion(&'static str),
+    Answer(Duration, Duration, u32),
+    Cwnd(u32, u32),
+    Ssthresh(u32, u32),
     Shutdown,
     Close,
     Abort,

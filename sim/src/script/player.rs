@@ -1,5 +1,6 @@
 //! Plays a script on a host.
 
+mod answering;
 mod calls;
 
 use core::net::SocketAddr;
@@ -13,6 +14,7 @@ use layer::{Duration, Instant, InterfaceId, PacketBuf};
 use link::gso;
 use socket::{Errno, Host, HostConfig, InterfaceConfig, Kind};
 
+use self::answering::Answering;
 use super::options::TcpOption;
 use super::segment::{Field, SYN, SegmentText};
 use super::{Action, Call, Line, Script, ScriptError, Settings, When};
@@ -73,6 +75,8 @@ struct Player<'a> {
     trace: Vec<String>,
     /// The host has sent what no strict receiver takes.
     fault: Option<String>,
+    /// The peer that acknowledges by itself.
+    answering: Answering,
 }
 
 pub(super) fn play(script: &Script) -> Result<Vec<String>, ScriptError> {
@@ -134,6 +138,7 @@ impl<'a> Player<'a> {
             sent: VecDeque::new(),
             trace: Vec::new(),
             fault: None,
+            answering: Answering::default(),
         };
         // The host announces its address, and learns the peer's by its question.
         player.host.poll(player.now);

@@ -74,10 +74,7 @@ impl Settings {
             ["ecn", "off"] => self.ecn = EcnPolicy::Off,
             ["ecn", "passive"] => self.ecn = EcnPolicy::Passive,
             ["ecn", "active"] => self.ecn = EcnPolicy::Active,
-            ["congestion", name] => {
-                let known = tcp::CONGESTION.into_iter().find(|known| known == name);
-                self.congestion = known.ok_or_else(|| format!("no such algorithm: {name:?}"))?;
-            }
+            ["congestion", name] => self.congestion = congestion(name)?,
             ["iss", iss] => self.iss = Some(number(iss)?),
             ["keepalive", idle, interval, probes] => {
                 self.keepalive = Some((span(idle)?, span(interval)?, number(probes)?));
@@ -148,6 +145,13 @@ fn parse_call(text: &str) -> Result<Call, String> {
         ["cork", answer] => Call::Cork(on(answer)?),
         ["nodelay", answer] => Call::NoDelay(on(answer)?),
         ["quickack", answer] => Call::QuickAck(on(answer)?),
+        ["congestion", name] => Call::Congestion(congestion(name)?),
+        ["answer", rtt, "for", time] => Call::Answer(span(rtt)?, span(time)?, 0),
+        ["answer", rtt, "for", time, "losing", losses] => {
+            Call::Answer(span(rtt)?, span(time)?, number(losses)?)
+        }
+        ["cwnd", low, high] => Call::Cwnd(number(low)?, number(high)?),
+        ["ssthresh", low, high] => Call::Ssthresh(number(low)?, number(high)?),
         ["priority", answer] => Call::Priority(yes(answer)?),
         ["read", bytes, "of", most] => Call::ReadOf(number(bytes)?, number(most)?),
         ["read", word] => match number(word) {
@@ -179,6 +183,12 @@ fn icmp(name: &str) -> Result<(u8, u8), String> {
         "time-exceeded" => (11, 0),
         _ => return Err(format!("no such ICMP error: {name:?}")),
     })
+}
+
+/// An algorithm's name.
+fn congestion(name: &str) -> Result<&'static str, String> {
+    let known = tcp::CONGESTION.into_iter().find(|known| *known == name);
+    known.ok_or_else(|| format!("no such algorithm: {name:?}"))
 }
 
 fn on(word: &str) -> Result<bool, String> {

@@ -233,6 +233,11 @@ impl Congestion for Cubic {
         self.curve = None;
     }
 
+    fn take_over(&mut self, cwnd: u32, ssthresh: u32) {
+        (self.cwnd, self.ssthresh) = (cwnd, ssthresh);
+        self.hystart = self.hystart.filter(|_| ssthresh == u32::MAX);
+    }
+
     fn pack(&self, to: &mut Packer) {
         Pack::pack(self, to);
     }

@@ -70,6 +70,9 @@ pub trait Congestion: core::fmt::Debug {
     /// (see [`resized`]).
     fn resize(&mut self, mss: u32);
 
+    /// Another algorithm had this window and this threshold until now.
+    fn take_over(&mut self, cwnd: u32, ssthresh: u32);
+
     /// Puts its state into few bytes, for [`unpack`]; nothing is in flight.
     fn pack(&self, to: &mut Packer);
 }

@@ -105,6 +105,10 @@ impl Congestion for Reno {
         self.mss = mss;
     }
 
+    fn take_over(&mut self, cwnd: u32, ssthresh: u32) {
+        (self.cwnd, self.ssthresh) = (cwnd, ssthresh);
+    }
+
     fn pack(&self, to: &mut Packer) {
         Pack::pack(self, to);
     }

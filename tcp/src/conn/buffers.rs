@@ -5,6 +5,7 @@ use std::sync::Arc;
 use layer::Instant;
 use layer::boundary::TcpOptions;
 
+use crate::cc;
 use crate::config::Config;
 use crate::conn::Open;
 use crate::memory::Allowance;
@@ -29,9 +30,21 @@ impl Open {
         if let Some(capacity) = options.send_buffer {
             self.room.set_capacity(capacity);
         }
+        if let Some(name) = options.congestion {
+            self.control_by(name);
+        }
         self.options = options;
         // Set anew from the new times.
         self.timers.keepalive = None;
+    }
+
+    /// TCP_CONGESTION: from here on another algorithm decides, on the window that there is.
+    fn control_by(&mut self, name: &str) {
+        let mut next = cc::by_name(name, self.snd.mss, false);
+        if next.name() != self.cc.name() {
+            next.take_over(self.cc.cwnd(), self.cc.ssthresh());
+            self.cc = next;
+        }
     }
 
     /// Text came: the receiver's only chance to learn of the round trip. `full` is the size of the

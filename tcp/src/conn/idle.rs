@@ -30,7 +30,7 @@ use crate::send::recovery;
 use crate::timers::Timers;
 
 /// What a connection usually takes, bytes.
-const USUAL: usize = 320;
+const USUAL: usize = 384;
 
 /// States in which a connection may be idle for long.
 const STATES: [TcpState; 3] = [TcpState::Established, TcpState::CloseWait, TcpState::FinWait2];

@@ -1,6 +1,7 @@
 //! The calls of a script, made on the host's sockets.
 
 use layer::Counted;
+use layer::boundary::ConnectionInfo;
 use socket::{OptionValue, Readiness, SocketOption};
 
 use super::*;
@@ -33,9 +34,12 @@ impl Player<'_> {
                 expect_equal(*expected, self.host.at_mark(now, socket))
             }
             Call::Writable(expected) => self.is_ready(*expected, |readiness| readiness.writable),
-            Call::Cork(on) => self.set_options(|options| options.cork = *on),
-            Call::NoDelay(on) => self.set_options(|options| options.nodelay = *on),
-            Call::QuickAck(on) => self.set_options(|options| options.quickack = *on),
+            Call::Cork(_) | Call::NoDelay(_) | Call::QuickAck(_) | Call::Congestion(_) => {
+                self.set_option(call)
+            }
+            Call::Answer(rtt, span, losses) => self.answer(*rtt, *span, *losses),
+            Call::Cwnd(low, high) => self.is_between(*low, *high, |info| info.cwnd),
+            Call::Ssthresh(low, high) => self.is_between(*low, *high, |info| info.ssthresh),
             Call::Priority(expected) => self.is_ready(*expected, |readiness| readiness.priority),
             Call::ReadOf(bytes, most) => self.read(&Ok(*bytes), *most),
             Call::Read(expected) => {
@@ -63,9 +67,7 @@ impl Player<'_> {
             Call::Error(expected) => self.error(expected.as_deref()),
             Call::Quiet => Ok(()),
             Call::Flow(port) => {
-                let ours = self.flows.get(&self.flow).map_or(OUR_PORT, |flow| flow.port);
-                self.flow = *port;
-                self.flows.entry(*port).or_insert(Flow { port: ours, ..Flow::default() });
+                self.turn_to(*port);
                 Ok(())
             }
             Call::Again => {
@@ -74,6 +76,13 @@ impl Player<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Segments of this port of the peer from here on.
+    fn turn_to(&mut self, port: u16) {
+        let ours = self.flows.get(&self.flow).map_or(OUR_PORT, |flow| flow.port);
+        self.flow = port;
+        self.flows.entry(port).or_insert(Flow { port: ours, ..Flow::default() });
     }
 
     fn close(&mut self) -> Result<(), String> {
@@ -106,7 +115,7 @@ impl Player<'_> {
         self.receive(&PEER.packet(&OURS, protocol::ICMP, 0, &message));
     }
 
-    fn current(&self) -> Result<SocketId, String> {
+    pub(super) fn current(&self) -> Result<SocketId, String> {
         self.socket.ok_or_else(|| "there is no connection".to_owned())
     }
 
@@ -161,10 +170,36 @@ impl Player<'_> {
         expect_equal(expected, self.host.readiness(self.current()?).map(how))
     }
 
+    /// One of the options that change while a connection is open.
+    fn set_option(&mut self, call: &Call) -> Result<(), String> {
+        self.set_options(|options| match call {
+            Call::Cork(on) => options.cork = *on,
+            Call::NoDelay(on) => options.nodelay = *on,
+            Call::QuickAck(on) => options.quickack = *on,
+            Call::Congestion(name) => options.congestion = Some(*name),
+            _ => {}
+        })
+    }
+
     fn set_options(&mut self, change: impl FnOnce(&mut TcpOptions)) -> Result<(), String> {
         let socket = self.current()?;
         let set = self.host.with_hub(self.now, |hub, out| hub.set_tcp_options(socket, change, out));
         set.map_err(|errno| format!("{errno:?}"))
+    }
+
+    /// A number of the current connection, bytes.
+    fn is_between(
+        &self,
+        low: u32,
+        high: u32,
+        what: impl Fn(&ConnectionInfo) -> u32,
+    ) -> Result<(), String> {
+        let connections = self.host.connections();
+        let current = connections.iter().find(|one| one.remote.port() == self.flow);
+        match current.map(what) {
+            Some(value) if (low..=high).contains(&value) => Ok(()),
+            value => Err(format!("it is {value:?}")),
+        }
     }
 
     fn write(&mut self, bytes: usize, errno: Option<&str>) -> Result<(), String> {

@@ -176,8 +176,14 @@ impl Pair {
         self.strays_settled();
     }
 
+    /// What the strays have woken falls idle again.
+    pub(super) fn fall_idle(&mut self) {
+        self.strays_settled();
+        self.pass(Duration::from_secs(3));
+    }
+
     /// Answers to strays, if any, are forgotten.
-    pub(super) fn strays_settled(&mut self) {
+    fn strays_settled(&mut self) {
         self.called.poll(self.now);
         exchange(self.now, &mut self.caller, &mut self.called);
     }
