@@ -20,7 +20,8 @@
 //! ```
 //!
 //! Nothing that was acknowledged is ever given up, and no connection that somebody owns is aborted:
-//! each may always hold `BufferSizes::least`, so each goes on, one small step after another.
+//! each may always hold `BufferSizes::least` of what it receives, whatever it has to send, and one
+//! segment in any case, so each goes on, one small step after another.
 
 use std::collections::VecDeque;
 
@@ -109,10 +110,12 @@ impl Memory {
         }
     }
 
-    /// What a connection that holds `charged` bytes may do.
-    pub fn allowance(&self, charged: u32, sizes: BufferSizes) -> Allowance {
+    /// What a connection that holds `received` bytes for its application may do. What it has to
+    /// send does not count, as with Linux's `tcp_rmem`: two ends that have filled all memory with
+    /// what they send would each wait for ever for the other to take some.
+    pub fn allowance(&self, received: u32, sizes: BufferSizes) -> Allowance {
         let left = self.limits.high.saturating_sub(self.held);
-        let least = sizes.least.saturating_sub(charged);
+        let least = sizes.least.saturating_sub(received);
         Allowance {
             more: u32::try_from(left).unwrap_or(u32::MAX).max(least),
             squeezed: self.squeezed,

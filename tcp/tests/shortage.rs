@@ -108,3 +108,47 @@ fn beyond_the_limit_a_connection_that_nobody_owns_is_aborted_and_an_owned_one_is
     assert_eq!((bench.tcp.memory_held(), bench.tcp.connection_count()), (0, 0));
     bench.command(TcpCommand::Close { socket: SOCKET });
 }
+
+/// What waits to be sent has taken all memory, at the peer's end perhaps, too: somebody has to take
+/// the first step.
+#[test]
+fn without_memory_a_connection_still_receives_its_least() {
+    let mut bench = bench();
+    bench.accept();
+    bench.write(ACCEPTED, vec![3; 31_000]);
+    bench.ms(1000);
+    bench.sent();
+    assert!(bench.tcp.memory_held() >= 30_000);
+    bench.text(&[1; 1400], 1);
+    assert_eq!((bench.data().len(), bench.tcp.stats().rcvq_drop), (1400, 0));
+    bench.command(TcpCommand::Consumed { socket: ACCEPTED, bytes: 1400 });
+    // Of more than the least it takes the least: 4096 bytes, 128 of them for keeping it.
+    bench.text(&[2; 5000], 1);
+    assert_eq!((bench.data().len(), bench.tcp.stats().rcvq_drop), (3968, 0));
+}
+
+/// RFC 7323 2.4: the peer has filled what it was offered before it heard of the closed window, and
+/// numbers its acknowledgements from behind that.
+// test: RFC 7323 2.4
+#[test]
+fn who_filled_a_window_that_was_taken_back_is_heard() {
+    let mut bench = bench();
+    bench.accept();
+    bench.write(ACCEPTED, vec![3; 10]);
+    fill(&mut bench, 19);
+    let refused = bench.receive(bench.segment(A, bench.seq, bench.iss.plus(1), &[1; 1400]));
+    assert_eq!(refused.last().map(|segment| segment.window), Some(0));
+    let behind = bench.segment(A, bench.seq.plus(1400), bench.iss.plus(11), &[]);
+    let answers = bench.receive(behind);
+    assert!(answers.is_empty(), "{} answers", answers.len());
+    bench.ms(10_000);
+    assert!(bench.sent().is_empty(), "all was acknowledged");
+    // So does text that comes too late, of which nothing is taken.
+    bench.write(ACCEPTED, vec![4; 5]);
+    bench.sent();
+    let late = bench.segment(A, bench.seq.plus(1400), bench.iss.plus(16), &[1; 1400]);
+    let answers = bench.receive(late);
+    assert_eq!(answers.last().map(|answer| (answer.ack, answer.window)), Some((bench.seq, 0)));
+    bench.ms(10_000);
+    assert!(bench.sent().is_empty(), "all was acknowledged");
+}

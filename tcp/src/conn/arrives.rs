@@ -76,21 +76,33 @@ impl Open {
         let ends_inside = len > 0 && segment.seq.plus(len - 1).within(nxt, window);
         // RFC 5961 3: a reset outside the window is nothing at all.
         let reset = segment.flags.has(Flags::RST);
+        // What the peer was once offered it may have sent, and says what it says from behind that.
+        let once = self.rcv.window.once_offered(nxt);
+        let reach = segment.seq.since(nxt);
         let acceptable = match (len, window) {
             // One more than the RFC: what a peer sends that has probed our closed window.
-            (0, 0) => segment.seq == nxt || (!reset && segment.seq == nxt.plus(1)),
+            (0, 0) => segment.seq == nxt || (!reset && reach <= once.max(1)),
             // One more than the RFC: a bare segment just at the right edge, as Linux does. It is
             // what a peer sends that has filled our window, and its ACK counts.
-            (0, _) => starts || (!reset && segment.seq == nxt.plus(window)),
+            (0, _) => starts || (!reset && reach <= once),
             (_, 0) => false,
             (_, _) => starts || ends_inside,
         };
         if !acceptable {
-            // RFC 9293 3.10.7.4: with a window of zero, valid ACKs, URGs and RSTs are still taken.
-            if window == 0 && segment.seq == nxt && syn == 0 {
+            // RFC 9293 3.10.7.4: with a window of zero, valid ACKs, URGs and RSTs are still taken;
+            // RFC 7323 2.4: also where the window was open once.
+            let valid = segment.seq == nxt || (!reset && reach <= once);
+            if window == 0 && valid && syn == 0 {
                 self.rcv.ack.demand();
                 segment.payload.truncate(0);
                 segment.flags.0 &= !Flags::FIN.0;
+                return Step::Next(segment);
+            }
+            if self.probes_crossed(&segment) {
+                self.rcv.ack.demand();
+                segment.payload.truncate(0);
+                segment.flags.0 &= !Flags::FIN.0;
+                segment.seq = nxt;
                 return Step::Next(segment);
             }
             return self.unacceptable(ends, io, segment);
@@ -114,6 +126,17 @@ impl Open {
             segment.flags.0 &= !Flags::FIN.0;
         }
         Step::Next(segment)
+    }
+
+    /// One more than the RFC: old by one number, and its ACK counts. An end that has sent an octet
+    /// or a FIN past a closed window says everything from before it (`acceptable_seq`). If both
+    /// ends have, and both were taken, then each finds old what the other says, resends of the
+    /// octet included, and neither would ever learn that it was taken and the window is open.
+    fn probes_crossed(&self, segment: &Segment) -> bool {
+        let beyond = self.snd.nxt.after(self.acceptable_seq());
+        let news = segment.flags.has(Flags::ACK) && self.snd.una.before(segment.ack);
+        let plain = !segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST);
+        beyond && news && plain && segment.seq.plus(1) == self.rcv.nxt
     }
 
     /// RFC 7323 5.3 R1 (PAWS). A reset is exempt: it could come from a host that has restarted.

@@ -64,7 +64,7 @@ impl Open {
 
     /// SND.NXT, or the right edge if a probe went past it: a peer whose window is closed accepts
     /// nothing from beyond, not even an acknowledgement.
-    fn acceptable_seq(&self) -> Seq {
+    pub fn acceptable_seq(&self) -> Seq {
         self.snd.nxt.min(self.snd.una.plus(self.snd.window.size()))
     }
 

@@ -9,7 +9,12 @@ use crate::segment::{Flags, Segment};
 
 impl Open {
     /// What the connection may do in the step that follows.
-    pub fn allow(&mut self, allowance: Allowance) {
+    pub fn allow(&mut self, mut allowance: Allowance) {
+        let enough = self.rcv.ack.segment().max(self.snd.mss).saturating_add(CHUNK);
+        if self.rcv.memory() == 0 {
+            // One segment, also where segments are larger than the least that each may hold.
+            allowance.more = allowance.more.max(enough);
+        }
         self.rcv.allowance = allowance;
         let relieved = self.rcv.window.is_squeezed() && !allowance.squeezed;
         self.rcv.window.squeeze(allowance.squeezed);
@@ -17,7 +22,6 @@ impl Open {
         if relieved && self.rcv.window.update_due(self.rcv.nxt) {
             self.rcv.ack.demand();
         }
-        let enough = self.rcv.ack.segment().max(self.snd.mss).saturating_add(CHUNK);
         if self.rcv.window.is_shut() && allowance.more >= enough {
             self.rcv.window.reopen();
             self.rcv.ack.demand();

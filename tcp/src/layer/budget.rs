@@ -20,9 +20,10 @@ impl Tcp {
     pub(super) fn allow(&mut self, key: Key) {
         self.awake(key);
         let Self { table, memory, config, .. } = self;
-        let Some(Connection { charged, phase, .. }) = table.get_mut(key) else { return };
+        let Some(Connection { phase, .. }) = table.get_mut(key) else { return };
         if let Phase::Open(open) = phase {
-            open.allow(memory.allowance(*charged, config.receive_buffer));
+            let received = u32::try_from(open.rcv.memory()).unwrap_or(u32::MAX);
+            open.allow(memory.allowance(received, config.receive_buffer));
         }
     }
 
@@ -63,7 +64,7 @@ impl Tcp {
         let Self { table, stats, config, memory, .. } = self;
         let Some(connection) = table.get_mut(key) else { return false };
         let Phase::Open(open) = &mut connection.phase else { return false };
-        let exhausted = memory.allowance(connection.charged, config.receive_buffer).exhausted;
+        let exhausted = memory.allowance(0, config.receive_buffer).exhausted;
         if !(exhausted && open.orphan && connection.charged > 0) {
             return false;
         }

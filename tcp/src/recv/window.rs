@@ -20,9 +20,11 @@ pub struct ReceiveWindow {
     squeezed: bool,
     /// There is no memory: closed, whatever was offered.
     shut: bool,
+    /// The right edge that was taken back then, until another one goes as far.
+    taken_back: Option<Seq>,
 }
 
-packed!(ReceiveWindow { edge, capacity, charged, scale, mss, squeezed, shut });
+packed!(ReceiveWindow { edge, capacity, charged, scale, mss, squeezed, shut, taken_back });
 
 /// Segments of a window under memory pressure, as in Linux.
 const SQUEEZED: u32 = 4;
@@ -38,12 +40,20 @@ impl ReceiveWindow {
             mss,
             squeezed: false,
             shut: false,
+            taken_back: None,
         }
     }
 
     /// RCV.WND as the peer knows it: what it may send from `nxt` on.
     pub fn offered(&self, nxt: Seq) -> u32 {
         if self.edge.before(nxt) { 0 } else { self.edge.since(nxt) }
+    }
+
+    /// How far from `nxt` anything goes that was ever offered (RFC 7323 2.4): the peer may have
+    /// sent all that before it heard that the window is closed, and numbers what it says by it.
+    pub fn once_offered(&self, nxt: Seq) -> u32 {
+        let taken_back = self.taken_back.filter(|edge| edge.after(nxt));
+        taken_back.map_or(0, |edge| edge.since(nxt)).max(self.offered(nxt))
     }
 
     /// `bytes` in order were taken in.
@@ -83,6 +93,9 @@ impl ReceiveWindow {
 
     /// Closes the window at once, taking back what was offered beyond `nxt`.
     pub fn shut(&mut self, nxt: Seq) {
+        if self.edge.after(nxt) {
+            self.taken_back = Some(self.taken_back.map_or(self.edge, |edge| edge.max(self.edge)));
+        }
         (self.shut, self.edge) = (true, nxt);
     }
 
@@ -108,6 +121,12 @@ impl ReceiveWindow {
 
     /// The window field for a segment that leaves now, and the promise that goes with it.
     pub fn advertise(&mut self, nxt: Seq) -> u16 {
+        let field = self.field(nxt);
+        self.taken_back = self.taken_back.filter(|edge| edge.after(self.edge));
+        field
+    }
+
+    fn field(&mut self, nxt: Seq) -> u16 {
         let (free, known) = (self.free(), self.offered(nxt));
         // RFC 9293 3.8.6.2.2 MUST-39: the edge moves by a segment or half the buffer at least.
         let gain = free.saturating_sub(known);

@@ -40,7 +40,12 @@ impl SendWindow {
     /// Takes the window of an acceptable segment, unless it is older than the one we have.
     /// True if it changed.
     pub fn update(&mut self, field: u16, seq: Seq, ack: Seq) -> bool {
-        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        // RFC 9293 3.10.7.4, SND.WL1 and SND.WL2. A higher acknowledgement was sent later, too,
+        // though a resend may have brought it with an old number: SND.UNA moves with it, and the
+        // right edge must not, unless the peer says so (as Linux's `tcp_may_update_window`).
+        let newer = self.wl1.before(seq)
+            || self.wl2.before(ack)
+            || (self.wl1 == seq && self.wl2.at_or_before(ack));
         if !newer {
             return false;
         }
@@ -75,11 +80,19 @@ mod tests {
     #[test]
     fn an_older_segment_does_not_move_it() {
         let mut window = SendWindow::new(1000, 2, Seq(10), Seq(5));
-        assert!(!window.update(9, Seq(9), Seq(6)));
+        assert!(!window.update(9, Seq(9), Seq(5)));
         assert!(!window.update(9, Seq(10), Seq(4)));
         assert_eq!(window.size(), 1000);
         assert!(window.update(9, Seq(10), Seq(5)));
         assert_eq!((window.size(), window.largest()), (36, 1000));
+    }
+
+    #[test]
+    fn what_a_resend_acknowledges_does_not_move_the_right_edge() {
+        let mut window = SendWindow::new(1000, 0, Seq(10), Seq(5));
+        // Byte 6 to 104 are acknowledged, and the application there has read nothing.
+        assert!(window.update(900, Seq(9), Seq(105)));
+        assert_eq!(window.usable(Seq(105), Seq(1005)), 0);
     }
 
     // test: RFC 9293 MUST-34
