@@ -151,6 +151,14 @@ pub struct TcpHeader {
 
 /// A TCP segment.
 pub fn tcp(from: Ipv4Addr, to: Ipv4Addr, header: &TcpHeader, text: &[u8]) -> Vec<u8> {
+    let mut segment = tcp_segment(header, text);
+    let sum = pseudo_header(from.into(), to.into(), protocol::TCP, segment.len());
+    put_checksum(&mut segment, 16, sum);
+    segment
+}
+
+/// A TCP segment whose checksum field is 0.
+pub fn tcp_segment(header: &TcpHeader, text: &[u8]) -> Vec<u8> {
     let mut options = header.options.clone();
     options.truncate(40);
     options.resize(options.len().next_multiple_of(4), 0);
@@ -166,8 +174,6 @@ pub fn tcp(from: Ipv4Addr, to: Ipv4Addr, header: &TcpHeader, text: &[u8]) -> Vec
     segment.extend(header.urgent.to_be_bytes());
     segment.extend(options);
     segment.extend(text);
-    let sum = pseudo_header(from.into(), to.into(), protocol::TCP, segment.len());
-    put_checksum(&mut segment, 16, sum);
     segment
 }
 

@@ -12,20 +12,26 @@
 //!   impaired.rs       faults at any boundary of any layer
 //!   script/           packet scripts: one host against a peer that follows a `*.pkt` file
 //!   fuzz/             hostile frames for a whole host
+//!   duel/             a connection of which a list of bytes decides all; promises.rs checks it
 //! ```
 //!
 //! Everything is sans-IO and single-threaded: the same seed gives the same world to the last bit.
 //! Stages under a seeded scheduler are `stackd::schedule`, because the stages are there.
 
 pub mod application;
+pub mod duel;
 pub mod frame;
 pub mod fuzz;
 pub mod goodput;
 pub mod impaired;
 pub mod narrow;
+pub mod parsing;
 pub mod pattern;
+pub mod promises;
+pub mod ranges;
 pub mod rng;
 pub mod script;
+pub mod search;
 pub mod segment;
 pub mod stall;
 pub mod station;

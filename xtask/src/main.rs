@@ -10,6 +10,7 @@ use clap::Parser;
 
 mod bench;
 mod finding;
+mod fuzz;
 mod install;
 mod mutants;
 mod netns;
@@ -32,6 +33,7 @@ mod workspace;
   cargo xtask spec --write       renew specs/SCOREBOARD.md after editing specs/*.toml
   cargo xtask netns-test ping    only the cases against the Linux stack named like 'ping'
   cargo xtask bench --quick      a first look at the speed, beside the kernel's (a minute)
+  cargo xtask fuzz --seconds 60  is there an input that breaks a promise? (a minute a target)
   cargo xtask mutants            do the tests notice faults? (a quarter of an hour)
   cargo xtask sim --seed 7       one simulated world again, the same to the last packet"
 )]
@@ -50,6 +52,8 @@ enum Task {
     Sim(sim::Args),
     /// Put faults in, one at a time, and see that the tests notice
     Mutants(mutants::Args),
+    /// Look for inputs that break a promise of TCP
+    Fuzz(fuzz::Args),
     /// Be one end of a measurement of bench
     #[command(hide = true)]
     BenchLoad(bench::load::Args),
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(args),
         Task::Sim(args) => sim::run(args),
         Task::Mutants(args) => mutants::run(args),
+        Task::Fuzz(args) => fuzz::run(args),
         Task::BenchLoad(args) => bench::load::run(args),
         Task::BenchCeiling(args) => bench::ceiling::run(args),
         Task::Helper(args) => netns::helper::run(args),
