@@ -1,0 +1,3 @@
+//! Pointers of C, checked.
+
+pub(crate) mod sys;
