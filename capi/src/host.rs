@@ -76,7 +76,7 @@ fn to_c(id: SocketId) -> i64 {
 fn from_c(id: i64) -> Result<SocketId, Failure> {
     let number = u64::try_from(id).map_err(|_| Failure::from(Errno::BADF))?;
     let accepted = if number % 2 == 1 { SocketId::ACCEPTED.0 } else { 0 };
-    Ok(SocketId(number / 2 | accepted))
+    Ok(SocketId((number / 2) | accepted))
 }
 
 #[cfg(test)]
