@@ -17,6 +17,9 @@ pub struct Config {
     /// Routes beyond those that follow from the interfaces' addresses. A route by an interface that
     /// does not exist is left out.
     pub routes: Vec<RouteEntry>,
+    /// Every unicast address that packets come in for is taken as ours, and may be sent from: the
+    /// host stands for a whole network (a transparent proxy). Off unless said.
+    pub any_address: bool,
     /// Protocols spoken above; anything else draws ICMP protocol unreachable. ICMP is always ours.
     pub protocols: Vec<u8>,
     /// Time to live where the transport names none (RFC 1122 3.2.1.7).
@@ -33,6 +36,7 @@ impl Config {
         Self {
             interfaces: Vec::new(),
             routes: Vec::new(),
+            any_address: false,
             protocols: vec![protocol::TCP, protocol::UDP],
             default_ttl: 64,
             key,

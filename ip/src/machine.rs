@@ -25,6 +25,8 @@ use crate::routes::Routes;
 pub struct Ip {
     pub(crate) addresses: Addresses,
     pub(crate) routes: Routes,
+    /// See [`Config::any_address`].
+    pub(crate) any_address: bool,
     pub(crate) protocols: Vec<u8>,
     pub(crate) default_ttl: u8,
     pub(crate) limits: Limits,
@@ -42,11 +44,13 @@ pub struct Ip {
 impl Ip {
     /// A layer as configured.
     pub fn new(config: Config) -> Self {
-        let Config { interfaces, routes, protocols, default_ttl, key, limits } = config;
+        let Config { interfaces, routes, any_address, protocols, default_ttl, key, limits } =
+            config;
         let addresses = Addresses::new(&interfaces);
         Self {
             routes: Routes::new(routes, &addresses),
             addresses,
+            any_address,
             protocols,
             // RFC 1122 3.2.1.7: the default is configurable, and never 0.
             default_ttl: default_ttl.max(1),

@@ -102,7 +102,10 @@ impl Ip {
         // group address, and never 127/8 on a wire.
         let owner = match source {
             None => None,
-            Some(source) => Some(self.addresses.owner(source).ok_or(IpErrorKind::NoSource)?),
+            Some(source) => match self.addresses.owner(source) {
+                None if self.stands_for(source) => None,
+                owner => Some(owner.ok_or(IpErrorKind::NoSource)?),
+            },
         };
         self.plan_wire(interface, owner, source, destination)
     }
@@ -180,6 +183,13 @@ impl Ip {
             .or_else(|| self.routes.lookup(destination, None).map(|hop| hop.interface))
             .or_else(|| self.addresses.first_usable())
             .ok_or(IpErrorKind::NoRoute)
+    }
+
+    /// A single host's address that is taken as ours because all are.
+    fn stands_for(&self, address: Ipv4Addr) -> bool {
+        self.any_address
+            && !matches!(address.octets(), [0 | 127 | 224.., ..])
+            && self.addresses.broadcast_of(address).is_none()
     }
 
     /// An address of this host: one of an interface, or 127/8.

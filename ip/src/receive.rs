@@ -115,6 +115,10 @@ impl Ip {
             Destination::Group => Ok(Cast::Multicast),
             // RFC 1112 filter: groups that nobody joined.
             Destination::UnjoinedGroup => Err(Reason::IpUnjoinedGroup),
+            // For whatever network we stand for; what came by link broadcast is nobody's.
+            Destination::Other if self.any_address && link_cast == Cast::Unicast => {
+                Ok(Cast::Unicast)
+            }
             // RFC 1122 3.1: a host does not forward.
             Destination::Other => Err(Reason::IpNotForUs),
         }

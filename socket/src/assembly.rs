@@ -88,6 +88,8 @@ pub struct HostConfig {
     pub gateway: Option<IpAddr>,
     /// Further routes.
     pub routes: Vec<RouteEntry>,
+    /// Every address that packets come in for is taken as ours: see [`ip::Config::any_address`].
+    pub any_address: bool,
     /// The one secret, from which every layer's own is derived.
     pub key: [u8; 16],
     /// Tuning of TCP; its key is derived when the host is made, whatever it says here.
@@ -109,6 +111,7 @@ impl HostConfig {
             interfaces: Vec::new(),
             gateway: None,
             routes: Vec::new(),
+            any_address: false,
             key,
             tcp: tcp::Config::new(key),
             udp: udp::Config::new(key),
@@ -176,6 +179,7 @@ pub fn parts(config: &HostConfig) -> Parts {
         ip_config.interfaces.push(ip::Interface { mtu: *mtu, addresses: addresses.clone() });
     }
     ip_config.routes.clone_from(&config.routes);
+    ip_config.any_address = config.any_address;
     if let Some(gateway) = config.gateway {
         ip_config = ip_config.gateway(gateway, config.interface_towards(gateway));
     }

@@ -92,6 +92,7 @@ pub enum StartError {
 pub struct Builder {
     interfaces: Vec<Interface>,
     gateway: Option<IpAddr>,
+    any_address: bool,
     acd: Acd,
     pipeline: Pipeline,
     offload: bool,
@@ -104,6 +105,7 @@ impl Default for Builder {
         Self {
             interfaces: Vec::new(),
             gateway: None,
+            any_address: false,
             acd: Acd::default(),
             pipeline: Pipeline::default(),
             offload: true,
@@ -135,6 +137,14 @@ impl Builder {
     #[must_use]
     pub fn gateway(mut self, gateway: impl Into<Option<IpAddr>>) -> Self {
         self.gateway = gateway.into();
+        self
+    }
+
+    /// Takes every unicast address that packets come in for as ours: the stack stands for a whole
+    /// network. See `socket::net::TcpSocket::listen_everywhere`.
+    #[must_use]
+    pub fn any_address(mut self, any_address: bool) -> Self {
+        self.any_address = any_address;
         self
     }
 
@@ -183,12 +193,21 @@ impl Builder {
     }
 
     fn open(self) -> Result<Opened, StartError> {
-        let Self { interfaces, gateway, acd, pipeline, offload, capture, lane_capacity } = self;
+        let Self {
+            interfaces,
+            gateway,
+            any_address,
+            acd,
+            pipeline,
+            offload,
+            capture,
+            lane_capacity,
+        } = self;
         if interfaces.is_empty() || interfaces.len() > crate::io::MOST_DEVICES {
             return Err(StartError::Interfaces);
         }
         let mut config = HostConfig::new(secrets::key().map_err(StartError::Secret)?);
-        config.gateway = gateway;
+        (config.gateway, config.any_address) = (gateway, any_address);
         let mut devices = Vec::new();
         let mut infos = Vec::new();
         for interface in interfaces {

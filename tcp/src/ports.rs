@@ -39,12 +39,14 @@ pub struct Ports {
     used: FxHashMap<u16, Port>,
     /// RFC 6056's counter: moves on with each port given out.
     counter: u16,
+    /// Who takes what nobody else listens for.
+    everywhere: Option<SocketId>,
 }
 
 impl Ports {
     /// No port is used; `range` is for ephemeral ones, both ends included.
     pub fn new(key: [u8; 16], range: (u16, u16)) -> Self {
-        Self { key, range, used: FxHashMap::default(), counter: 0 }
+        Self { key, range, used: FxHashMap::default(), counter: 0, everywhere: None }
     }
 
     /// Reserves an address; port 0 takes any free one. Answers with the port filled in.
@@ -99,8 +101,22 @@ impl Ports {
         Ok(())
     }
 
+    /// From now on `socket`, which listens, also takes what nobody else listens for.
+    ///
+    /// # Errors
+    ///
+    /// `AddressInUse` if another one does.
+    pub fn listen_everywhere(&mut self, socket: SocketId) -> Result<(), SocketError> {
+        if self.everywhere.is_some_and(|other| other != socket) {
+            return Err(SocketError::AddressInUse);
+        }
+        self.everywhere = Some(socket);
+        Ok(())
+    }
+
     /// Gives a reservation back.
     pub fn unbind(&mut self, socket: SocketId, local: SocketAddr) {
+        self.everywhere = self.everywhere.filter(|other| *other != socket);
         if let Some(port) = self.used.get_mut(&local.port()) {
             port.bound.retain(|bound| bound.socket != socket);
         }
@@ -110,6 +126,10 @@ impl Ports {
     /// Who listens for a segment to `local`; a specific address goes before all. Among several
     /// that share the port (SO_REUSEPORT) `flow`, a hash of the segment's tuple, chooses.
     pub fn listener(&self, local: SocketAddr, flow: u64) -> Option<SocketId> {
+        self.bound_listener(local, flow).or(self.everywhere)
+    }
+
+    fn bound_listener(&self, local: SocketAddr, flow: u64) -> Option<SocketId> {
         let bound = &self.used.get(&local.port())?.bound;
         let listening = || bound.iter().filter(|b| b.listening);
         let specific = || listening().filter(|b| b.local.ip() == local.ip());

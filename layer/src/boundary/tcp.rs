@@ -262,6 +262,9 @@ pub struct TcpOptions {
     pub congestion: Option<&'static str>,
     /// TCP_QUICKACK: while set, no acknowledgement is delayed.
     pub quickack: bool,
+    /// Of a listener: it also takes every connection that no other listener is for, whatever its
+    /// address and port. One a stack.
+    pub everywhere: bool,
 }
 
 impl Default for TcpOptions {
@@ -284,6 +287,7 @@ impl Default for TcpOptions {
             tos: 0,
             congestion: None,
             quickack: false,
+            everywhere: false,
         }
     }
 }

@@ -195,6 +195,11 @@ impl Tcp {
         if let Err(error) = self.ports.listen(socket, bound.local) {
             return self.fail(socket, error);
         }
+        if options.everywhere
+            && let Err(error) = self.ports.listen_everywhere(socket)
+        {
+            return self.fail(socket, error);
+        }
         match self.listeners.entry(socket) {
             Entry::Occupied(mut listener) => listener.get_mut().again(backlog, options.into()),
             Entry::Vacant(place) => {

@@ -60,6 +60,21 @@ impl TcpSocket {
         Ok(TcpListener { handle: self.handle })
     }
 
+    /// As [`TcpSocket::listen`], and takes every connection that no other listener is for,
+    /// whatever its address and port: transparent accept. The accepted stream's `local_addr` says
+    /// whom the peer meant. Addresses that are not the host's come in only if it is told to take
+    /// them ([`crate::HostConfig::any_address`]).
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` if another listener does so.
+    pub fn listen_everywhere(self, backlog: u32) -> io::Result<TcpListener> {
+        self.handle.once(|id, hub, out| {
+            hub.set_tcp_options(id, |options| options.everywhere = true, out)
+        })?;
+        self.listen(backlog)
+    }
+
     /// Opens a connection.
     pub fn connect(self, remote: SocketAddr) -> io::Result<TcpStream> {
         self.open(remote, None)
