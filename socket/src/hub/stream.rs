@@ -341,6 +341,11 @@ impl Hub {
         Ok(done)
     }
 
+    /// FIONREAD (SIOCINQ): bytes that a `recv` would find, up to an urgent mark and beyond.
+    pub fn unread(&mut self, id: SocketId) -> Result<usize, Errno> {
+        Ok(self.stream(id)?.map_or(0, |stream| stream.unread().1))
+    }
+
     /// What `recv` answers with an empty inbox.
     fn nothing_to_read(&mut self, id: SocketId) -> Result<usize, Errno> {
         let socket = self.get(id)?;

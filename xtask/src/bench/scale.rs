@@ -26,8 +26,9 @@ mod sys;
   cargo xtask bench scale --connections 50000 --json
 
 Columns: bytes held per end of an idle connection, all layers and the socket; ns for a segment
-to an idle connection, which wakes and drops it, from the frame on; ns for a retransmission timer
-that expires, its segment included; ns for a poll of a host that has nothing to do. Built in
+that wakes an idle connection and is dropped, from the frame on; ns for the next one to the same
+connection; ns for a retransmission timer that expires, its segment included; ns for a poll of a
+host that has nothing to do. Built in
 release.")]
 pub(crate) struct Args {
     /// Numbers of connections
@@ -52,6 +53,7 @@ struct Size {
     connections: usize,
     bytes: f64,
     pair: Pair,
+    wake: Vec<f64>,
     segment: Vec<f64>,
     timer: Vec<f64>,
     poll: Vec<f64>,
@@ -102,20 +104,23 @@ impl Size {
         let before = sys::in_use();
         pair.open(connections)?;
         let bytes = sys::in_use().saturating_sub(before) as f64 / (2 * connections) as f64;
-        let (segment, timer, poll) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { connections, bytes, pair, segment, timer, poll })
+        let (wake, segment) = (Vec::new(), Vec::new());
+        let (timer, poll) = (Vec::new(), Vec::new());
+        Ok(Self { connections, bytes, pair, wake, segment, timer, poll })
     }
 
     fn round(&mut self) -> anyhow::Result<()> {
-        // As many at a time as there are connections: each finds one that was idle.
+        // As many at a time as there are connections: the first time each is idle.
         let batch = SEGMENTS.min(self.connections);
-        let mut took = 0.0;
+        let (mut waking, mut awake) = (0.0, 0.0);
         for _ in 0..SEGMENTS / batch {
-            let frames = self.pair.strays(batch);
-            took += per(1, || self.pair.receive(frames));
+            let (frames, again) = self.pair.strays(batch);
+            waking += per(batch, || self.pair.receive(frames));
+            awake += per(batch, || self.pair.receive(again));
             self.pair.fall_idle();
         }
-        self.segment.push(took / (SEGMENTS / batch * batch) as f64);
+        self.wake.push(waking / (SEGMENTS / batch) as f64);
+        self.segment.push(awake / (SEGMENTS / batch) as f64);
         self.poll.push(per(POLLS, || self.pair.poll_idle(POLLS)));
         self.pair.arm(TIMERS)?;
         self.timer.push(per(TIMERS, || self.pair.expire()));
@@ -123,16 +128,16 @@ impl Size {
         Ok(())
     }
 
-    fn spreads(&self) -> Option<[Spread; 3]> {
+    fn spreads(&self) -> Option<[Spread; 4]> {
         let of = |values: &[f64]| Spread::of(values.iter().copied());
-        Some([of(&self.segment)?, of(&self.timer)?, of(&self.poll)?])
+        Some([of(&self.wake)?, of(&self.segment)?, of(&self.timer)?, of(&self.poll)?])
     }
 
     fn to_json(&self) -> Option<serde_json::Value> {
-        let [segment, timer, poll] = self.spreads()?;
+        let [wake, segment, timer, poll] = self.spreads()?;
         Some(json!({
             "connections": self.connections, "bytes_per_connection": self.bytes,
-            "segment_ns": segment, "timer_ns": timer, "poll_ns": poll,
+            "wake_ns": wake, "segment_ns": segment, "timer_ns": timer, "poll_ns": poll,
         }))
     }
 }
@@ -146,8 +151,8 @@ fn per(count: usize, what: impl FnOnce()) -> f64 {
 
 fn table(sizes: &[Size]) -> String {
     let mut text = format!(
-        "{:>12} {:>10} {:>18} {:>18} {:>18}\n",
-        "connections", "bytes each", "ns a segment", "ns a timer", "ns a poll"
+        "{:>12} {:>10} {:>18} {:>18} {:>18} {:>18}\n",
+        "connections", "bytes each", "ns a wake", "ns a segment", "ns a timer", "ns a poll"
     );
     for size in sizes {
         let Some(spreads) = size.spreads() else { continue };

@@ -52,6 +52,42 @@ impl TcpStream {
         answer
     }
 
+    /// `recv(2)` with MSG_WAITALL: waits until all of `buffer` is filled. Less comes back at the
+    /// end of the stream, before an error, which the next call tells, when the read timeout is
+    /// over, and on a non-blocking socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, if nothing was read.
+    pub fn read_full(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        let limit = self.handle.read_timeout.get();
+        let filled = self.handle.wait_with(limit, || self.fill_once(buffer, &mut done));
+        match filled {
+            Err(error) if done == 0 => Err(error),
+            Ok(()) | Err(_) => Ok(done),
+        }
+    }
+
+    /// Fills `buffer` from `done` on; `EAGAIN` if there is more to come.
+    fn fill_once(&self, buffer: &mut [u8], done: &mut usize) -> Attempted<()> {
+        self.handle.call(|id, hub, out| {
+            loop {
+                let Some(rest) = buffer.get_mut(*done..).filter(|rest| !rest.is_empty()) else {
+                    return Ok(());
+                };
+                // An error is told once: by a call that has nothing else to tell.
+                if *done > 0 && hub.unread(id)? == 0 && hub.poll_socket(id)?.error {
+                    return Ok(());
+                }
+                match hub.recv(id, rest, Flags::default(), out)? {
+                    0 => return Ok(()),
+                    read => *done += read,
+                }
+            }
+        })
+    }
+
     pub(crate) fn receive_vectored_once(&self, buffers: &mut [IoSliceMut<'_>]) -> Attempted<usize> {
         let most = buffers.iter().map(|buffer| buffer.len()).sum();
         let mut chunks = Vec::new();

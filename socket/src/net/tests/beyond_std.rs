@@ -192,3 +192,87 @@ fn a_connect_that_was_begun_tells_its_outcome_once() {
     let silent = TcpStream::begin_connect(&client, ([10, 9, 0, 77], 9).into()).unwrap();
     assert_eq!(silent.connected().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
+
+/// recv(2): MSG_WAITALL waits for all that was asked for; less comes at the end, at a timeout, and
+/// before an error, which the next call tells.
+#[test]
+fn a_full_read_waits_for_all_of_it() {
+    let (mut stream, peer, _world) = connection();
+    let (more, wanted) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        for piece in [&b"one "[..], b"two ", b"three", b" and a rest"] {
+            wanted.recv().unwrap();
+            (&peer).write_all(piece).unwrap();
+        }
+        wanted.recv().unwrap();
+        // With what the client sent unread, this is a reset.
+        drop(peer);
+    });
+    let mut buffer = [0; 13];
+    more.send(()).unwrap();
+    more.send(()).unwrap();
+    more.send(()).unwrap();
+    assert_eq!(stream.read_full(&mut buffer).unwrap(), 13);
+    assert_eq!(&buffer, b"one two three");
+    stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    assert_eq!(stream.read_full(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+    stream.set_read_timeout(None).unwrap();
+    stream.write_all(b"nobody reads this").unwrap();
+    more.send(()).unwrap();
+    more.send(()).unwrap();
+    writer.join().unwrap();
+    assert_eq!(stream.read_full(&mut buffer).unwrap(), 11, "and the error is kept");
+    assert_eq!(&buffer[..11], b" and a rest");
+    assert_eq!(stream.read_full(&mut buffer).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(stream.read_full(&mut buffer).unwrap(), 0);
+}
+
+/// Writes until nobody takes more; returns how much that was.
+fn fill(stream: &mut TcpStream) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let mut written = 0;
+    loop {
+        match stream.write(&[7; 10_000]) {
+            Ok(n) => written += n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    written
+}
+
+/// socket(7), SO_LINGER: close waits until everything was sent and acknowledged.
+#[test]
+fn a_close_that_lingers_waits_for_a_slow_reader() {
+    let (mut stream, mut peer, _world) = connection();
+    let written = fill(&mut stream);
+    stream.set_linger(Some(Duration::from_secs(1000))).unwrap();
+    let closing = std::thread::spawn(move || drop(stream));
+    // Time goes on, some 15 s of it, and the close does not end.
+    for _ in 0..100 {
+        peer.peer_addr().unwrap();
+    }
+    assert!(!closing.is_finished(), "nobody has read");
+    let mut read = Vec::new();
+    peer.read_to_end(&mut read).unwrap();
+    assert_eq!(read.len(), written);
+    closing.join().unwrap();
+}
+
+/// When the time is over, what was not sent is given up with a reset.
+#[test]
+fn a_close_that_lingers_ends_with_its_time() {
+    let (mut stream, mut peer, _world) = connection();
+    fill(&mut stream);
+    stream.set_linger(Some(Duration::from_secs(3))).unwrap();
+    let closing = std::thread::spawn(move || drop(stream));
+    while !closing.is_finished() {
+        // Time goes on with every call.
+        let _ = peer.peer_addr();
+    }
+    closing.join().unwrap();
+    let mut read = Vec::new();
+    let end = peer.read_to_end(&mut read);
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}

@@ -123,17 +123,19 @@ impl Pair {
     }
 
     /// Frames for the called host, each with a segment of some connection that the connection
-    /// drops when it has been found: a reset far outside the window.
-    pub(super) fn strays(&mut self, count: usize) -> Vec<Frame> {
+    /// drops when it has been found: a reset far outside the window. And the same once more.
+    pub(super) fn strays(&mut self, count: usize) -> (Vec<Frame>, Vec<Frame>) {
         let mut stray = || {
             let (source, destination) = *self.rng.pick(&self.ports);
             let seq = self.rng.draw() as u32;
             let header = TcpHeader { source, destination, seq, flags: 4, ..Default::default() };
             let segment = tcp(CALLER.ip, CALLED.ip, &header, &[]);
-            let frame = CALLER.packet(&CALLED, protocol::TCP, 1, &segment);
-            Frame { interface: InterfaceId(0), packet: PacketBuf::copy_from(&frame) }
+            let bytes = CALLER.packet(&CALLED, protocol::TCP, 1, &segment);
+            let frame =
+                || Frame { interface: InterfaceId(0), packet: PacketBuf::copy_from(&bytes) };
+            (frame(), frame())
         };
-        (0..count).map(|_| stray()).collect()
+        (0..count).map(|_| stray()).unzip()
     }
 
     /// The called host takes these in.
