@@ -89,6 +89,8 @@ counters! {
     icmp_out_time_exceeded = "IcmpOutTimeExcds",
     /// Parameter problem sent.
     icmp_out_parameter_problems = "IcmpOutParmProbs",
+    /// Echo request sent.
+    icmp_out_echos = "IcmpOutEchos",
     /// Echo reply sent.
     icmp_out_echo_replies = "IcmpOutEchoReps",
 }

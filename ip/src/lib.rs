@@ -43,4 +43,5 @@ mod send;
 
 pub use config::{Config, Interface, Limits, RouteEntry};
 pub use counters::Counters;
+pub use icmp::Ping;
 pub use machine::Ip;

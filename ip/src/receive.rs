@@ -268,7 +268,13 @@ impl Ip {
         let Some(header) = Header::read(packet.head()) else {
             return out.drop(Reason::IpNeighbourFailed, packet);
         };
-        // Fragments after the first quote no ports; ICMP of our own has nobody to tell.
+        if header.protocol == protocol::ICMP && header.offset == 0 {
+            packet.advance(header.header_len);
+            let error = IpErrorKind::NeighbourFailed;
+            self.ping_failed(header.destination, None, error, &mut packet, out);
+            return out.drop(Reason::IpNeighbourFailed, packet);
+        }
+        // Fragments after the first quote no ports.
         if header.offset != 0 || !self.protocols.contains(&header.protocol) {
             return out.drop(Reason::IpNeighbourFailed, packet);
         }

@@ -20,13 +20,13 @@ mod udp;
 
 use core::net::IpAddr;
 
-pub use info::{CaState, LimitedTimes, Limiting, TcpInfo};
+pub use info::{CaState, LimitedTimes, Limiting, TcpInfo, TimerInfo, TimerKind};
 pub use tcp::{
     BoundAddress, CloseReason, ConnectionInfo, TcpCommand, TcpEvent, TcpOptions, TcpState,
 };
 pub use udp::{UdpCommand, UdpEvent, UdpOptions};
 
-use crate::{InterfaceId, Interfaced, MacAddr, PacketBuf, Side, Sided};
+use crate::{InterfaceId, Interfaced, MacAddr, Numbered, PacketBuf, Side, Sided};
 
 /// Items that a driver moves at once, at most; also the default room of an outlet.
 pub const BATCH: usize = 64;
@@ -546,5 +546,35 @@ impl Interfaced for EthOut {
 impl Interfaced for NetOut {
     fn interface(&self) -> InterfaceId {
         self.interface
+    }
+}
+
+impl Numbered for Frame {
+    fn serial(&self) -> u32 {
+        self.packet.serial()
+    }
+}
+
+impl Numbered for EthIn {
+    fn serial(&self) -> u32 {
+        self.packet.serial()
+    }
+}
+
+impl Numbered for NetIn {
+    fn serial(&self) -> u32 {
+        match self {
+            Self::Packet { packet, .. } => packet.serial(),
+            Self::Unreachable { .. } | Self::Address { .. } | Self::Router { .. } => 0,
+        }
+    }
+}
+
+impl Numbered for IpIn {
+    fn serial(&self) -> u32 {
+        match self {
+            Self::Datagram(datagram) => datagram.packet.serial(),
+            Self::Error(_) | Self::PathMtu { .. } | Self::Path(_) => 0,
+        }
     }
 }

@@ -6,8 +6,8 @@
 use core::net::IpAddr;
 use core::net::SocketAddr;
 
-use crate::boundary::{SocketId, TcpState};
-use crate::{InterfaceId, MacAddr};
+use crate::boundary::{IpErrorKind, SocketId, TcpState};
+use crate::{Duration, InterfaceId, MacAddr};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
@@ -178,6 +178,13 @@ impl Reason {
 pub enum Note {
     /// A packet was dropped.
     Dropped(Reason),
+    /// The packet just dropped came in as this frame (see [`crate::PacketBuf::serial`]).
+    DroppedFrame {
+        /// The frame's number.
+        serial: u32,
+        /// Why.
+        reason: Reason,
+    },
     /// A TCP connection changed its state.
     TcpState {
         /// Which connection.
@@ -245,6 +252,34 @@ pub enum Note {
         /// The address.
         address: IpAddr,
     },
+    /// A host answered an echo request of ours.
+    EchoReply {
+        /// Who.
+        peer: IpAddr,
+        /// Which run of questions.
+        identifier: u16,
+        /// Which of them.
+        sequence: u16,
+        /// Bytes behind the ICMP header.
+        bytes: u32,
+        /// Time to live on arrival.
+        ttl: u8,
+        /// From question to answer.
+        rtt: Duration,
+    },
+    /// An echo request of ours came to nothing.
+    EchoFailed {
+        /// Whom it was for.
+        peer: IpAddr,
+        /// Who says so; `None` if we do.
+        reporter: Option<IpAddr>,
+        /// Which run of questions.
+        identifier: u16,
+        /// Which of them.
+        sequence: u16,
+        /// Why.
+        kind: IpErrorKind,
+    },
     /// An ICMP error was sent or received.
     Icmp {
         /// ICMP type.
@@ -265,11 +300,13 @@ pub struct Ledger {
     consumed: u64,
     notes: Option<Vec<Note>>,
     notes_lost: u64,
+    /// The frame that is being dealt with, if it has a number.
+    subject: u32,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { drops: [0; Reason::COUNT], consumed: 0, notes: None, notes_lost: 0 }
+        Self { drops: [0; Reason::COUNT], consumed: 0, notes: None, notes_lost: 0, subject: 0 }
     }
 }
 
@@ -281,6 +318,21 @@ impl Ledger {
     pub fn count_drop(&mut self, reason: Reason) {
         self.drops[reason as usize] += 1;
         self.note(|| Note::Dropped(reason));
+        let serial = self.subject;
+        if serial != 0 {
+            self.note(|| Note::DroppedFrame { serial, reason });
+        }
+    }
+
+    /// From now on, what is dropped came in as the frame of that number; 0 is nothing in
+    /// particular. For drivers, around a call of `receive`.
+    pub fn set_subject(&mut self, serial: u32) {
+        self.subject = serial;
+    }
+
+    /// Somebody listens to notes.
+    pub fn is_listening(&self) -> bool {
+        self.notes.is_some()
     }
 
     /// Counts an item that was consumed.

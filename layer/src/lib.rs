@@ -40,7 +40,7 @@ pub use address::{InterfaceId, MacAddr};
 pub use deadline::Deadlines;
 pub use fork::{Either, Fork, Side, Sided};
 pub use ledger::{Ledger, Note, Reason};
-pub use many::{Interfaced, Many};
+pub use many::{Interfaced, Many, Numbered};
 pub use offload::{ChecksumState, Offload, Segmentation, SegmentationKind};
 pub use outlet::{Out, Outlet, Outs};
 pub use packet::PacketBuf;

@@ -10,6 +10,12 @@ pub trait Interfaced {
     fn interface(&self) -> InterfaceId;
 }
 
+/// An item that may have come in as a frame with a number, see [`crate::PacketBuf::serial`].
+pub trait Numbered {
+    /// The frame's number; 0 if it has none.
+    fn serial(&self) -> u32;
+}
+
 /// One `L` per interface, found by [`InterfaceId`] as an index.
 #[derive(Debug)]
 pub struct Many<L> {

@@ -65,6 +65,7 @@ impl Clone for PacketBuf {
         (to.start, to.end, to.origin) = (inner.start, inner.end, inner.origin);
         to.body = inner.body.clone();
         (to.body_len, to.block, to.offload) = (inner.body_len, inner.block, inner.offload);
+        to.serial = inner.serial;
         copy
     }
 }
@@ -119,6 +120,17 @@ impl PacketBuf {
             Some(inner) => inner,
             None => unreachable!("just made"),
         }
+    }
+
+    /// The number under which a capture knows the frame that this came in as; 0 where nobody
+    /// captures. It goes up with the packet, so that what becomes of it can be told of the frame.
+    pub fn serial(&self) -> u32 {
+        self.inner.as_ref().map_or(0, |inner| inner.serial)
+    }
+
+    /// Gives it that number.
+    pub fn set_serial(&mut self, serial: u32) {
+        self.inner().serial = serial;
     }
 
     /// Bytes in the packet, head and body.

@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, bounded, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use stackd::Stack;
+use stackd::control::Server;
 use stackd::paths::{Door, Name};
 use tracing_subscriber::EnvFilter;
 
@@ -108,12 +109,15 @@ fn run(args: Args) -> anyhow::Result<()> {
         running::serve(door, &stack)?;
     }
     let running = Services::start(&stack, &services)?;
+    let control = door.map(|door| Server::start(&stack, door)).transpose();
+    let control = control.context("cannot serve the control socket")?;
     // Nobody may be listening: then there is nobody to tell.
     let _ = say_ready(&stack, &services, rootless.is_some());
     let outcome = wait(&stack, &signals.asked);
     stack.shutdown();
+    drop(control);
     running.join();
-    drop((signals, door, programs));
+    drop((signals, programs));
     outcome
 }
 

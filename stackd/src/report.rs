@@ -3,12 +3,16 @@
 use arp::Arp;
 use ip::Ip;
 use layer::boundary::ConnectionInfo;
-use layer::{Accounted, Counted, Fork, Instant, InterfaceId, Layer, Ledger, Many, Reason, Stacked};
+use layer::{
+    Accounted, Counted, Fork, Instant, InterfaceId, Layer, Ledger, Many, Out, Reason, Stacked,
+};
 use link::Link;
 use serde_json::{Value, json};
 use socket::Hub;
 use tcp::Tcp;
 use udp::Udp;
+
+use crate::orders::{self, Order, Reply};
 
 /// One look at the whole stack. The stages answer one after the other, so numbers of different
 /// stages may be some microseconds apart.
@@ -102,6 +106,12 @@ impl Report {
 pub(crate) trait Inspect: Layer {
     /// Adds what it has to say.
     fn inspect(&self, now: Instant, report: &mut Report);
+
+    /// Does what it is asked to; `None` if that is another layer's business.
+    fn obey(&mut self, now: Instant, order: &Order, out: &mut Out<'_, Self>) -> Option<Reply> {
+        let _ = (now, order, out);
+        None
+    }
 }
 
 impl<A, B> Inspect for Stacked<A, B>
@@ -112,6 +122,11 @@ where
     fn inspect(&self, now: Instant, report: &mut Report) {
         self.lower().inspect(now, report);
         self.upper().inspect(now, report);
+    }
+
+    fn obey(&mut self, now: Instant, order: &Order, out: &mut Out<'_, Self>) -> Option<Reply> {
+        let reply = self.with_lower(now, out, |lower, out| lower.obey(now, order, out));
+        reply.or_else(|| self.with_upper(now, out, |upper, out| upper.obey(now, order, out)))
     }
 }
 
@@ -145,6 +160,10 @@ impl Inspect for Many<Arp> {
             }));
         }
     }
+
+    fn obey(&mut self, now: Instant, order: &Order, _: &mut Out<'_, Self>) -> Option<Reply> {
+        orders::neighbour(self, now, order)
+    }
 }
 
 impl Inspect for Ip {
@@ -160,6 +179,10 @@ impl Inspect for Ip {
             })
         }));
     }
+
+    fn obey(&mut self, now: Instant, order: &Order, out: &mut Out<'_, Self>) -> Option<Reply> {
+        orders::internet(self, now, order, out)
+    }
 }
 
 impl Inspect for Fork<Tcp, Udp> {
@@ -167,7 +190,10 @@ impl Inspect for Fork<Tcp, Udp> {
         count(self, report);
         hold("tcp", self.a(), report);
         hold("udp", self.b(), report);
-        report.connections.extend(self.a().connections());
+    }
+
+    fn obey(&mut self, now: Instant, order: &Order, _: &mut Out<'_, Self>) -> Option<Reply> {
+        orders::transports(self, now, order)
     }
 }
 

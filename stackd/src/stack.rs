@@ -28,7 +28,9 @@ use crate::alarm::Parker;
 use crate::builder::{Builder, Opened, StartError};
 use crate::clock::Clock;
 use crate::config::Pipeline;
+use crate::feed::{Feed, frames};
 use crate::io::{Failure, Seat};
+use crate::orders::{Order, Reply};
 use crate::report::Report;
 use crate::top::Top;
 use crate::topology::{Plan, Topology};
@@ -74,6 +76,7 @@ pub struct Stack {
     clock: Clock,
     started: Instant,
     capture: Option<Arc<Mutex<Capture>>>,
+    feed: Arc<Feed>,
 }
 
 /// The way in for applications, closed when the stack ends.
@@ -129,7 +132,8 @@ impl Stack {
     /// Wires what the builder has opened, and starts the threads.
     pub(crate) fn run(opened: Opened) -> Result<Self, StartError> {
         let Opened { config, devices, interfaces, pipeline, lane_capacity, capture } = opened;
-        let (clock, wakers) = (Clock::start(), Wakers::new());
+        let (clock, wakers, feed) = (Clock::start(), Wakers::new(), Feed::new());
+        let devices = frames::tap_all(devices, &feed);
         let told = Arc::clone(&wakers);
         let (failed, failures): (Sender<Failure>, _) = unbounded();
         let plan = Plan {
@@ -140,6 +144,7 @@ impl Stack {
             clock,
             news: Box::new(move |ready| told.notify(&ready)),
             failures: failed,
+            feed: Arc::clone(&feed),
         };
         let topology = Topology::start(plan).map_err(StartError::Threads)?;
         let entry = Arc::new(Entry { wakers: Arc::downgrade(&wakers), ..Entry::default() });
@@ -159,6 +164,7 @@ impl Stack {
             clock,
             started: clock.now(),
             capture,
+            feed,
         })
     }
 
@@ -190,8 +196,32 @@ impl Stack {
 
     /// What the stack knows of itself, asked of every stage.
     pub fn report(&self) -> Report {
+        self.gather(Topology::report)
+    }
+
+    /// As [`Stack::report`], without the connections.
+    pub(crate) fn summary(&self) -> Report {
+        self.gather(Topology::summary)
+    }
+
+    /// Has the layer do it whose business it is; `None` if the stack has ended.
+    pub(crate) fn order(&self, order: &Order) -> Option<Reply> {
+        self.topology.read().as_ref()?.order(order)
+    }
+
+    /// It is ending, or has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.entry.ended.load(Ordering::SeqCst)
+    }
+
+    /// What layers state and what crosses devices.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    fn gather(&self, ask: impl Fn(&Topology) -> Report) -> Report {
         let topology = self.topology.read();
-        let mut report = topology.as_ref().map(Topology::report).unwrap_or_default();
+        let mut report = topology.as_ref().map(ask).unwrap_or_default();
         let books = topology.as_ref().map(Topology::books).unwrap_or_default();
         report.uptime_s = self.clock.now().since(self.started).as_secs_f64();
         report.pipeline = self.pipeline.name();
@@ -250,12 +280,12 @@ fn close_connections(topology: &Topology, clock: Clock) {
         });
     };
     // Errors below: the connection has ended by itself meanwhile.
-    each(&topology.report().connections, |hub, connection, out| {
+    each(&topology.connections(), |hub, connection, out| {
         let _ = hub.shutdown(connection.socket, Shutdown::Write, out);
     });
     let deadline = clock.now() + GRACE;
     let left = loop {
-        let connections = topology.report().connections;
+        let connections = topology.connections();
         let done = !connections.iter().any(|connection| owes(connection.state));
         if done || clock.now() >= deadline {
             break connections;

@@ -80,6 +80,8 @@ pub struct Stage<L: Layer> {
     alarm: Alarm,
     runner: Bell,
     watch: OnceLock<Arc<dyn Watch>>,
+    /// The number of the frame that an item from below came in as.
+    serial: OnceLock<fn(&L::FromBelow) -> u32>,
 }
 
 struct Core<L: Layer> {
@@ -123,8 +125,9 @@ impl<L: Layer> Stage<L> {
             now: Instant::ZERO,
             overflowed: 0,
         };
-        let (runner, watch) = (Bell::default(), OnceLock::new());
-        Self { name, core: Mutex::new(core), ends, mailbox: unbounded(), alarm, runner, watch }
+        let (core, mailbox) = (Mutex::new(core), unbounded());
+        let (runner, watch, serial) = (Bell::default(), OnceLock::new(), OnceLock::new());
+        Self { name, core, ends, mailbox, alarm, runner, watch, serial }
     }
 
     /// From now on `watch` is told what the layer states. Only the first one is.
@@ -133,6 +136,37 @@ impl<L: Layer> Stage<L> {
         if first {
             self.core.lock().ledger.listen(true);
         }
+    }
+
+    /// Whether the layer's notes are wanted at the moment. Not wanting them saves making them.
+    pub fn listen(&self, on: bool) {
+        let mut core = self.core.lock();
+        if core.ledger.is_listening() != on {
+            core.ledger.listen(on);
+        }
+    }
+
+    /// From now on notes about drops say which frame it was, where frames have numbers.
+    pub fn number(&self, serial: fn(&L::FromBelow) -> u32) {
+        // Only the first one counts, as with `watch`.
+        let _ = self.serial.set(serial);
+    }
+
+    /// Hands an item to the layer; what is dropped meanwhile came in as that item's frame.
+    pub(crate) fn hand_up(
+        &self,
+        layer: &mut L,
+        now: Instant,
+        item: L::FromBelow,
+        out: &mut Out<'_, L>,
+    ) {
+        if !out.ledger.is_listening() {
+            return layer.receive(now, item, out);
+        }
+        let serial = self.serial.get().map_or(0, |serial| serial(&item));
+        out.ledger.set_subject(serial);
+        layer.receive(now, item, out);
+        out.ledger.set_subject(0);
     }
 
     /// Calls into the layer from any thread, polls it, and passes on what came out before
@@ -196,6 +230,10 @@ impl<L: Layer> Stage<L> {
     /// With no lock held: tells the neighbours, who may run on the spot.
     fn tell(&self, after: &After, now: Instant) {
         let now = Some(now);
+        // First: whoever writes frames down wants to know what the layer said of them.
+        if let Some(watch) = self.watch.get() {
+            after.notes.iter().for_each(|note| watch.note(self.name, note));
+        }
         if after.went_up {
             self.ends.up.notify(now);
         }
@@ -209,9 +247,6 @@ impl<L: Layer> Stage<L> {
             above.relieve(now);
         }
         self.alarm.rouse();
-        if let Some(watch) = self.watch.get() {
-            after.notes.iter().for_each(|note| watch.note(self.name, note));
-        }
     }
 }
 
@@ -293,7 +328,7 @@ impl<L: Layer> Core<L> {
         while self.up.room() > 0 {
             let Some(item) = self.from_below.pop_front() else { break };
             let (layer, mut out) = self.parts();
-            layer.receive(now, item, &mut out);
+            stage.hand_up(layer, now, item, &mut out);
         }
         self.from_below.len() < before
     }

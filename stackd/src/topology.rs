@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use layer::Stacked;
+use layer::boundary::ConnectionInfo;
 use link::Device;
 use parking_lot::Mutex;
 use socket::Ready;
@@ -23,8 +24,10 @@ use socket::assembly::{HostConfig, Parts, parts};
 
 use crate::clock::Clock;
 use crate::config::Pipeline;
+use crate::feed::Feed;
 use crate::io::{Books, Failure, Reader, Seat};
 use crate::lane::{Lane, Ring};
+use crate::orders::{Order, PAGE, Reply};
 use crate::report::Report;
 use crate::runner::{Owner, Runner};
 use crate::stage::Ends;
@@ -44,10 +47,15 @@ pub(crate) struct Plan<'a> {
     pub(crate) news: Box<dyn Fn(Ready) + Send + Sync>,
     /// Who is told when a device is gone.
     pub(crate) failures: Sender<Failure>,
+    /// What hears of what the layers state.
+    pub(crate) feed: Arc<Feed>,
 }
 
 /// Asks one stage about itself; `None` if it does not answer.
 type Probe = Box<dyn Fn() -> Option<Report> + Send + Sync>;
+
+/// Has one stage do something; `None` if none of its layers knows what that is.
+type Errand = Box<dyn Fn(&Order) -> Option<Reply> + Send + Sync>;
 
 /// A running stack: threads, stages, devices. Dropped, it stops in the order of its fields.
 pub(crate) struct Topology {
@@ -57,6 +65,8 @@ pub(crate) struct Topology {
     /// What the lowest stage rings when it has room again; lanes hold only weak references.
     _bell: Arc<dyn Ring>,
     probes: Vec<Probe>,
+    /// From above downward.
+    errands: Vec<Errand>,
     top: Arc<dyn Top>,
     /// By interface.
     books: Vec<Arc<Mutex<Books>>>,
@@ -65,9 +75,9 @@ pub(crate) struct Topology {
 impl Topology {
     /// Wires and starts everything.
     pub(crate) fn start(plan: Plan<'_>) -> io::Result<Self> {
-        let Plan { pipeline, config, devices, lane_capacity, clock, news, failures } = plan;
+        let Plan { pipeline, config, devices, lane_capacity, clock, news, failures, feed } = plan;
         let one_thread = pipeline == Pipeline::Inline;
-        let mut works = Works::new(clock, devices, one_thread, failures)?;
+        let mut works = Works::new(clock, devices, one_thread, failures, feed)?;
         let down = works.writers(lane_capacity);
         let news = Box::new(News::new(news));
         let frames = Arc::new(Lane::new(lane_capacity));
@@ -112,8 +122,30 @@ impl Topology {
         }
     }
 
-    /// Asks every stage and every device.
+    /// Asks every stage and every device, and for all connections.
     pub(crate) fn report(&self) -> Report {
+        Report { connections: self.connections(), ..self.summary() }
+    }
+
+    /// Has the layer do it whose business it is. `None`: nobody's, or it did not answer in time.
+    pub(crate) fn order(&self, order: &Order) -> Option<Reply> {
+        self.errands.iter().find_map(|errand| errand(order))
+    }
+
+    /// All TCP connections, page by page: packets pass between two of them.
+    pub(crate) fn connections(&self) -> Vec<ConnectionInfo> {
+        let (mut all, mut next) = (Vec::new(), Some(0));
+        while let Some(from) = next {
+            let order = Order::Connections { from, most: PAGE };
+            let Some(Reply::Connections(page, after)) = self.order(&order) else { break };
+            all.extend(page);
+            next = after;
+        }
+        all
+    }
+
+    /// As [`Topology::report`], without the connections.
+    pub(crate) fn summary(&self) -> Report {
         let mut report = Report::default();
         for probe in &self.probes {
             if let Some(part) = probe() {

@@ -31,7 +31,11 @@ impl Watch for Log {
                 debug!("{socket:?} resends {bytes} bytes at {seq}, by timeout: {timeout}");
             }
             Note::Dropped(reason) => trace!("{stage} drops: {}", reason.name()),
-            Note::TcpCwnd { .. } | Note::TcpRecovery { .. } => trace!("{stage}: {note:?}"),
+            Note::DroppedFrame { .. } | Note::TcpCwnd { .. } | Note::TcpRecovery { .. } => {
+                trace!("{stage}: {note:?}");
+            }
+            Note::EchoReply { peer, rtt, .. } => trace!("{peer} answers after {rtt:?}"),
+            Note::EchoFailed { peer, kind, .. } => trace!("{peer} does not answer: {kind:?}"),
             Note::Icmp { kind, code, peer, sent } => {
                 let way = if *sent { "to" } else { "from" };
                 debug!("ICMP {kind}.{code} {way} {peer}");

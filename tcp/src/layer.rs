@@ -12,15 +12,14 @@ mod listening;
 mod paths;
 mod resting;
 mod segments;
+mod show;
 mod waiting;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use layer::boundary::{
-    ConnectionInfo, IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpOptions, TcpState,
-};
+use layer::boundary::{IpIn, IpOut, SocketId, TcpCommand, TcpEvent, TcpOptions, TcpState};
 use layer::time::earliest;
 use layer::{Accounted, Counted, Deadlines, Instant, Layer, Out};
 use rustc_hash::FxHashMap;
@@ -35,7 +34,7 @@ use crate::memory::Memory;
 use crate::ports::{Bound, Ports};
 use crate::requests::Requests;
 use crate::stats::Stats;
-use crate::table::{Key, Table, Tuple};
+use crate::table::{Key, Table};
 use crate::timewait::TimeWaits;
 use commands::Routing;
 use layer::boundary::CloseReason;
@@ -104,16 +103,6 @@ impl Tcp {
     /// Counters since construction.
     pub fn stats(&self) -> &Stats {
         &self.stats
-    }
-
-    /// All connections but those in LISTEN, for the status page and `ss`.
-    pub fn connections(&self) -> Vec<ConnectionInfo> {
-        let half_open = self.requests.iter().map(|request| {
-            let Tuple { local, remote } = request.tuple();
-            ConnectionInfo::bare(SocketId::default(), local, remote, TcpState::SynReceived)
-        });
-        let living = self.table.iter().filter_map(|c| connection_info(c, self.now, &self.config));
-        living.chain(half_open).chain(self.time_waits.infos()).collect()
     }
 
     /// Our end of a connection in any state, as soon as it is known.
@@ -215,7 +204,7 @@ impl Tcp {
         let error = match outcome {
             Outcome::Stay => return,
             Outcome::Open(open, segment) => {
-                self.opened(key, open);
+                self.opened(key, open, now, out);
                 if let Some(segment) = segment {
                     self.deliver_rest(key, now, segment, out);
                 }
@@ -416,23 +405,6 @@ fn state_of(phase: &Phase) -> TcpState {
         Phase::Open(open) => open.state,
         Phase::Idle(idle) => idle.state(),
         Phase::Over(_) => TcpState::Closed,
-    }
-}
-
-fn connection_info(
-    connection: &Connection,
-    now: Instant,
-    config: &Config,
-) -> Option<ConnectionInfo> {
-    let ends = &connection.ends;
-    match &connection.phase {
-        Phase::Open(open) => Some(open.info(ends, now, config)),
-        Phase::Idle(idle) => Some(idle.open().info(ends, now, config)),
-        Phase::Opening(opening) => {
-            let bare = ConnectionInfo::bare(ends.id, ends.local, ends.remote, opening.state);
-            Some(ConnectionInfo { rto: opening.rto(config), ..bare })
-        }
-        Phase::Over(_) => None,
     }
 }
 

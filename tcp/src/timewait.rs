@@ -16,7 +16,7 @@ use core::hash::{BuildHasher, Hash};
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use hashbrown::HashTable;
-use layer::boundary::{ConnectionInfo, Reachability, SocketId, TcpState};
+use layer::boundary::{ConnectionInfo, Reachability, SocketId, TcpState, TimerInfo, TimerKind};
 use layer::{Instant, Reason};
 
 use crate::conn::guard::{limit, may_echo};
@@ -175,11 +175,15 @@ impl TimeWaits {
     }
 
     /// All of them, those that end first before the others, as people are shown them.
-    pub fn infos(&self) -> impl Iterator<Item = ConnectionInfo> {
+    pub fn infos(&self, now: Instant) -> impl Iterator<Item = ConnectionInfo> {
         let follow = |place: &&Place| self.at(place.newer);
-        core::iter::successors(self.at(self.oldest), follow).map(|place| {
+        core::iter::successors(self.at(self.oldest), follow).map(move |place| {
             let Tuple { local, remote } = place.packed.tuple();
-            ConnectionInfo::bare(SocketId::default(), local, remote, TcpState::TimeWait)
+            let (kind, left) = (TimerKind::TimeWait, place.until.since(now));
+            let timer = Some(TimerInfo { kind, left, retries: 0 });
+            let id = SocketId::default();
+            let bare = ConnectionInfo::bare(id, local, remote, TcpState::TimeWait);
+            ConnectionInfo { timer, ..bare }
         })
     }
 

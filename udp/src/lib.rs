@@ -21,6 +21,7 @@ mod config;
 mod input;
 mod output;
 mod ports;
+mod show;
 mod socket;
 mod stats;
 mod table;
@@ -33,6 +34,7 @@ use rustc_hash::FxBuildHasher;
 
 pub use crate::config::Config;
 use crate::ports::EphemeralPorts;
+pub use crate::show::SocketInfo;
 use crate::socket::Socket;
 use crate::stats::Stats;
 use crate::table::Table;

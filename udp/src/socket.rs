@@ -105,6 +105,11 @@ impl Socket {
         fits
     }
 
+    /// Bytes delivered and not consumed, with overhead.
+    pub(crate) fn charged(&self) -> u32 {
+        self.charged
+    }
+
     /// The application took a datagram of `bytes` payload bytes.
     pub(crate) fn consumed(&mut self, bytes: u32) {
         self.charged = self.charged.saturating_sub(bytes.saturating_add(Config::OVERHEAD));

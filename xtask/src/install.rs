@@ -9,6 +9,7 @@ use anyhow::Context;
 /// A program and the Debian package that brings it.
 pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("ping", "iputils-ping"),
     ("arping", "iputils-arping"),
     ("tracepath", "iputils-tracepath"),
@@ -25,6 +26,10 @@ pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("redis-benchmark", "redis-tools"),
     ("busybox", "busybox-static"),
 ];
+
+/// As [`PROGRAMS`], but large, and not to be had everywhere: the cases that want one are not run
+/// without it, and say so.
+pub(crate) const OPTIONAL: &[(&str, &str)] = &[("tshark", "tshark")];
 
 /// What `bench` compares with beyond what it builds itself: a file of each, and its package.
 const PEERS: &[(&str, &str)] = &[
@@ -45,7 +50,10 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Packages of [`PROGRAMS`] that are missing.
 pub(crate) fn missing() -> Vec<&'static str> {
-    PROGRAMS.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+    let missing = PROGRAMS.iter().filter(|(program, _)| !has(program));
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 /// Installs all that is missing; says nothing of what is there already.
@@ -56,7 +64,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
             quietly("rustup", &["component", "add", component])?;
         }
     }
-    packages(&missing())
+    packages(&missing())?;
+    for (_, package) in OPTIONAL.iter().filter(|(program, _)| !has(program)) {
+        if let Err(error) = packages(&[package]) {
+            println!("{package} cannot be installed, its cases are not applicable: {error:#}");
+        }
+    }
+    Ok(())
 }
 
 /// Installs what `bench` compares with, one by one: a package that this system does not have is

@@ -155,10 +155,18 @@ impl Ip {
             self.counters.icmp_in_errors += 1;
             return out.drop(Reason::IcmpBadQuote, packet);
         }
+        let reporter = IpAddr::V4(arrival.header.source);
+        if quoted.protocol == protocol::ICMP {
+            packet.advance(quoted.header_len);
+            let destination = quoted.destination;
+            return match self.ping_failed(destination, Some(reporter), error, &mut packet, out) {
+                true => out.consume(packet),
+                false => out.drop(Reason::IcmpIgnored, packet),
+            };
+        }
         if !self.protocols.contains(&quoted.protocol) {
             return out.drop(Reason::IcmpIgnored, packet);
         }
-        let reporter = IpAddr::V4(arrival.header.source);
         let (kind, code) = (message.kind, message.code);
         out.note(|| Note::Icmp { kind, code, peer: reporter, sent: false });
         packet.advance(quoted.header_len);

@@ -2,16 +2,19 @@
 //!
 //! Here: what a received message is, and who deals with it. Redirects (3.2.2.2), source quench
 //! (RFC 6633), information, timestamp and address mask messages (3.2.2.7 to 3.2.2.9) are counted
-//! and ignored. Echo replies have no client yet.
+//! and ignored.
 
 mod echo;
 mod errors;
 mod limit;
 mod message;
+mod ping;
 
 use layer::{Instant, Out, PacketBuf, Reason, checksum::Sum, checksum::add_packet};
 
 pub(crate) use errors::Complaint;
+pub use ping::Ping;
+use ping::Pings;
 
 use crate::Ip;
 use crate::config::Limits;
@@ -27,6 +30,7 @@ pub(crate) struct Icmp {
     errors_sent: u64,
     errors: Bucket,
     echo: Bucket,
+    pings: Pings,
 }
 
 impl Icmp {
@@ -36,6 +40,7 @@ impl Icmp {
             errors_sent: 0,
             errors: Bucket::new(limits.icmp_errors_per_second, limits.icmp_errors_burst),
             echo: Bucket::new(limits.echo_per_second, limits.echo_burst),
+            pings: Pings::default(),
         }
     }
 }
@@ -66,6 +71,7 @@ impl Ip {
         }
         match message.kind {
             kind::ECHO => self.answer_echo(now, arrival, message, packet, out),
+            kind::ECHO_REPLY => self.take_reply(now, arrival, message, packet, out),
             kind::UNREACHABLE | kind::TIME_EXCEEDED | kind::PARAMETER_PROBLEM => {
                 self.receive_error(arrival, message, packet, out);
             }
@@ -76,7 +82,6 @@ impl Ip {
                     kind::SOURCE_QUENCH => self.counters.icmp_in_source_quenches += 1,
                     // RFC 1122 3.2.2.2: redirects are ignored; routes are configured.
                     kind::REDIRECT => self.counters.icmp_in_redirects += 1,
-                    kind::ECHO_REPLY => self.counters.icmp_in_echo_replies += 1,
                     // RFC 1122 3.2.2: unknown types are dropped in silence.
                     _unknown => self.counters.icmp_in_errors += 1,
                 }

@@ -6,5 +6,6 @@ mod errors;
 mod fragments;
 mod icmp;
 mod loopback;
+mod ping;
 mod receive;
 mod send;

@@ -45,6 +45,42 @@ pub struct LimitedTimes {
     pub recovery: Duration,
 }
 
+/// Which timer of a connection runs, in the words of `ss -o`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    /// Retransmission, tail loss probe or reordering.
+    Retransmit,
+    /// Probing an idle peer.
+    Keepalive,
+    /// TIME-WAIT, or waiting in FIN-WAIT-2 without an owner.
+    TimeWait,
+    /// Probing a closed window.
+    Persist,
+}
+
+impl TimerKind {
+    /// As `ss` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "on",
+            Self::Keepalive => "keepalive",
+            Self::TimeWait => "timewait",
+            Self::Persist => "persist",
+        }
+    }
+}
+
+/// A running timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerInfo {
+    /// Which.
+    pub kind: TimerKind,
+    /// Until it runs out.
+    pub left: Duration,
+    /// How often it ran out in a row.
+    pub retries: u8,
+}
+
 /// `tcpi_ca_state`: how congestion control sees the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LimitedTimes, Limiting, SocketError, SocketId, TcpInfo};
+use super::{LimitedTimes, Limiting, SocketError, SocketId, TcpInfo, TimerInfo};
 use crate::InterfaceId;
 
 /// A local address to bind to: an unspecified address means any of ours, port 0 any free one.
@@ -387,6 +387,8 @@ pub struct ConnectionInfo {
     pub limiting: Limiting,
     /// How long what limited it so far.
     pub limited: LimitedTimes,
+    /// The timer that matters most now, if one runs.
+    pub timer: Option<TimerInfo>,
     /// The same and more, as programs know it from Linux.
     pub tcp: TcpInfo,
 }
@@ -418,6 +420,7 @@ impl ConnectionInfo {
             segs_out: 0,
             limiting: Limiting::Application,
             limited: LimitedTimes::default(),
+            timer: None,
             tcp: TcpInfo::in_state(state),
         }
     }

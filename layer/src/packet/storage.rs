@@ -33,6 +33,8 @@ pub(super) struct Inner {
     /// Size of the block behind a shared head, bytes; 0 if nobody said.
     pub(super) block: usize,
     pub(super) offload: Offload,
+    /// See [`super::PacketBuf::serial`].
+    pub(super) serial: u32,
     /// Where a small head stands.
     pub(super) room: [u8; ROOM],
 }
@@ -75,7 +77,7 @@ impl Inner {
         (self.start, self.end, self.origin) = (HEADROOM, HEADROOM, HEADROOM);
         self.body.clear();
         (self.body_len, self.block) = (0, 0);
-        self.offload = Offload::default();
+        (self.offload, self.serial) = (Offload::default(), 0);
     }
 
     /// Copies the head into storage of ours with `headroom` before it and `extra` behind it.
@@ -140,6 +142,7 @@ pub(super) fn take() -> Box<Inner> {
             body_len: 0,
             block: 0,
             offload: Offload::default(),
+            serial: 0,
             room: [0; ROOM],
         })
     })

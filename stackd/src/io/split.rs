@@ -109,7 +109,7 @@ where
                 while out.up.room() > 0
                     && let Some(frame) = outlet.pop()
                 {
-                    layer.receive(now, frame, out);
+                    self.stage.hand_up(layer, now, frame, out);
                 }
             });
             // Leaving the stage makes room above; nobody would tell us of it.

@@ -6,23 +6,24 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use layer::boundary::Frame;
-use layer::{Duration, Instant, InterfaceId, Layer};
+use layer::{Duration, Instant, InterfaceId, Layer, Numbered};
 use link::{Device, Receiver, Transmitter};
 use parking_lot::Mutex;
 use socket::Ready;
 
 use crate::alarm::{Alarm, Parker};
 use crate::clock::Clock;
+use crate::feed::{Feed, Noting};
 use crate::io::{
     Books, ByInterface, Direct, EventFd, Failure, Reader, ReaderConfig, ReadingHalf, Writer,
 };
 use crate::lane::{Lane, Port, Ring};
+use crate::orders::Order;
 use crate::report::{Inspect, Report};
 use crate::runner::{Owner, Runner};
-use crate::stage::{Ends, Stage, Turn};
+use crate::stage::{Ends, Stage};
 use crate::top::{Entrance, HasHub, News, Top};
-use crate::topology::{Probe, Topology};
-use crate::watch::Log;
+use crate::topology::{Errand, Probe, Topology};
 
 /// How long a stage may take to answer a question about itself.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -99,6 +100,8 @@ pub(super) struct Works {
     /// Stages that get a thread of their own, and how it sleeps.
     owned: Vec<(Arc<Runner>, Arc<Parker>)>,
     probes: Vec<Probe>,
+    errands: Vec<Errand>,
+    feed: Arc<Feed>,
 }
 
 impl Works {
@@ -107,6 +110,7 @@ impl Works {
         devices: Vec<Device>,
         one_thread: bool,
         failures: Sender<Failure>,
+        feed: Arc<Feed>,
     ) -> io::Result<Self> {
         let threads = if one_thread { 1 } else { devices.len() };
         let events = (0..threads).map(|_| EventFd::new().map(Arc::new));
@@ -128,6 +132,8 @@ impl Works {
             runners: Vec::new(),
             owned: Vec::new(),
             probes: Vec::new(),
+            errands: Vec::new(),
+            feed,
         })
     }
 
@@ -154,7 +160,7 @@ impl Works {
     pub(super) fn stage<L>(&mut self, name: &'static str, layer: L, ends: Ends<L>) -> Arc<Stage<L>>
     where
         L: Inspect + Send + 'static,
-        L::FromBelow: Send,
+        L::FromBelow: Numbered + Send,
         L::ToAbove: Send,
         L::FromAbove: Send,
         L::ToBelow: Send,
@@ -170,15 +176,15 @@ impl Works {
     fn run<L>(&mut self, stage: &Arc<Stage<L>>) -> Arc<Runner>
     where
         L: Inspect + Send + 'static,
-        L::FromBelow: Send,
+        L::FromBelow: Numbered + Send,
         L::ToAbove: Send,
         L::FromAbove: Send,
         L::ToBelow: Send,
     {
-        // Address conflicts must be heard of; the rest is only of interest to who looks closely.
-        if stage.name().contains("arp") || tracing::enabled!(tracing::Level::DEBUG) {
-            stage.watch(Arc::new(Log));
-        }
+        stage.watch(self.feed.clone());
+        stage.number(Numbered::serial);
+        let noting: Arc<dyn Noting> = stage.clone();
+        self.feed.add(&noting);
         let runner = Runner::new(stage.clone(), self.clock);
         self.runners.push(Arc::clone(&runner));
         let asked = Arc::clone(stage);
@@ -191,6 +197,14 @@ impl Works {
             });
             question.recv_timeout(PATIENCE).ok()
         }));
+        let asked = Arc::clone(stage);
+        // Before those below it: most questions are about connections.
+        let errand = Box::new(move |order: &Order| {
+            let order = order.clone();
+            let question = asked.ask(move |layer, now, out| layer.obey(now, &order, out));
+            question.recv_timeout(PATIENCE).ok().flatten()
+        });
+        self.errands.insert(0, errand);
         runner
     }
 
@@ -269,7 +283,7 @@ impl Works {
         let owners = self.owned.into_iter().map(start).collect::<io::Result<_>>()?;
         let mut runners = self.runners;
         runners.extend(self.writers);
-        let (bell, probes, books) = (self.bell, self.probes, self.books);
-        Ok(Topology { readers, owners, runners, _bell: bell, probes, top, books })
+        let (bell, probes, errands, books) = (self.bell, self.probes, self.errands, self.books);
+        Ok(Topology { readers, owners, runners, _bell: bell, probes, errands, top, books })
     }
 }

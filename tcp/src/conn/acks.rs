@@ -62,6 +62,7 @@ impl Open {
             // RFC 5681 3.1: after a timeout one segment an acknowledgement; what the receiver held
             // already must not open the window at one stroke.
             let counted = if going_back { new.min(self.snd.mss) } else { new };
+            let before = self.cc.cwnd();
             self.cc.acknowledged(&Acked {
                 now: io.now,
                 bytes: counted,
@@ -71,6 +72,9 @@ impl Open {
                 una: self.snd.una,
                 nxt: self.snd.nxt,
             });
+            if self.cc.cwnd() != before {
+                self.note_window(ends, io);
+            }
         }
         if advanced {
             // RFC 6298 5.2, 5.3: all acknowledged stops the timer, new data restarts it.

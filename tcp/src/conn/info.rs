@@ -1,12 +1,14 @@
 //! A snapshot of a connection, for the status page, `ss` and TCP_INFO.
 
-use layer::boundary::{CaState, ConnectionInfo, TcpInfo};
-use layer::{Duration, Instant};
+use layer::boundary::{CaState, ConnectionInfo, TcpInfo, TimerInfo, TimerKind};
+use layer::time::earliest;
+use layer::{Duration, Instant, Note};
 
 use crate::config::Config;
 use crate::conn::meter::micros;
-use crate::conn::{Ends, Open};
+use crate::conn::{Ends, Io, Open};
 use crate::send::recovery::Phase;
+use crate::timers::Timers;
 
 impl Open {
     /// A snapshot at `now`.
@@ -35,6 +37,7 @@ impl Open {
             segs_out: u64::from(self.meter.segs_out),
             limiting: self.limiting(),
             limited: self.meter.limits.times(now),
+            timer: self.timer_info(now),
             tcp: self.tcp_info(now, config),
         }
     }
@@ -107,6 +110,29 @@ impl Open {
             total_rto_recoveries: meter.total_rto_recoveries,
             ..TcpInfo::in_state(self.state)
         }
+    }
+
+    /// Linux's choice among the timers that run: what resends, what probes a window, what asks an
+    /// idle peer.
+    fn timer_info(&self, now: Instant) -> Option<TimerInfo> {
+        let Timers { retransmit, persist, reorder, probe, keepalive, fin_wait_2, .. } = self.timers;
+        let resend = [retransmit, probe].into_iter().fold(reorder, earliest);
+        let (kind, at) = [
+            (TimerKind::Retransmit, resend),
+            (TimerKind::Persist, persist),
+            (TimerKind::TimeWait, fin_wait_2),
+            (TimerKind::Keepalive, keepalive),
+        ]
+        .into_iter()
+        .find_map(|(kind, at)| Some((kind, at?)))?;
+        let retries = u8::try_from(self.snd.retries).unwrap_or(u8::MAX);
+        Some(TimerInfo { kind, left: at.since(now), retries })
+    }
+
+    /// States the congestion window.
+    pub fn note_window(&self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let (socket, cwnd, ssthresh) = (ends.id, self.cc.cwnd(), self.cc.ssthresh());
+        io.out.note(|| Note::TcpCwnd { socket, cwnd, ssthresh });
     }
 
     fn ca_state(&self) -> CaState {

@@ -197,6 +197,15 @@ impl Open {
         self.arm_fin_wait_2(io);
     }
 
+    /// Our SYN is acknowledged. What a listener got has no id yet: it is stated when it has one.
+    pub fn establish(&mut self, ends: &Ends, io: &mut Io<'_, '_>) {
+        let event = Event::SynAcknowledged;
+        match self.listener {
+            None => self.enter(event, ends, io),
+            Some(_) => self.state = state::next(self.state, event).unwrap_or(self.state),
+        }
+    }
+
     /// A socket that nobody reads does not wait for ever for the peer's FIN.
     pub fn arm_fin_wait_2(&mut self, io: &Io<'_, '_>) {
         if self.state == TcpState::FinWait2 && self.orphan {

@@ -424,7 +424,7 @@ impl Opening {
         // RFC 2018 2: only if both sides agreed.
         open.snd.sack = io.config.sack && peer.options.sack_permitted;
         open.rcv.sack = open.snd.sack.then(SackReport::default);
-        open.enter(state::Event::SynAcknowledged, ends, io);
+        open.establish(ends, io);
         if self.shutdown {
             open.snd.fin = Fin::Queued;
             open.enter(state::Event::Close, ends, io);

@@ -382,7 +382,7 @@ impl Tcp {
             (Some(listener), Some(bound)) => Some(listener.info(socket, bound.local)),
             _ => self.table.find_id(socket).and_then(|key| {
                 let connection = self.table.get(key)?;
-                super::connection_info(connection, now, config)
+                super::show::connection_info(connection, now, config)
             }),
         };
         if let Some(info) = info {

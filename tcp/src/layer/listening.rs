@@ -14,7 +14,7 @@ use super::Tcp;
 use super::segments::{ends_of, fatal_while_opening};
 use crate::config::{EcnPolicy, SynCookies};
 use crate::conn::opening::{Opening, Origin, Outcome, PeerSyn};
-use crate::conn::{Ends, Io, Open, Phase};
+use crate::conn::{Ends, Io, Open, Phase, note_state};
 use crate::cookie::Carried;
 use crate::listen::Listener;
 use crate::options::Options;
@@ -199,6 +199,10 @@ impl Tcp {
         if let Some(listener) = open.listener.and_then(|id| self.listeners.get_mut(&id)) {
             listener.completed();
         }
+        let Self { stats, config, .. } = self;
+        let io = &mut Io { now, out, stats, config };
+        note_state(&ends, io, TcpState::SynReceived, open.state);
+        open.note_window(&ends, io);
         let key = self.insert(ends, Phase::Open(open));
         if let Some(segment) = segment {
             self.deliver_rest(key, now, segment, out);

@@ -97,8 +97,16 @@ impl Tcp {
     }
 
     /// A handshake of ours is complete.
-    pub(super) fn opened(&mut self, key: Key, mut open: Box<Open>) {
-        let Some(connection) = self.table.get_mut(key) else { return };
+    pub(super) fn opened(
+        &mut self,
+        key: Key,
+        mut open: Box<Open>,
+        now: Instant,
+        out: &mut Out<'_, Self>,
+    ) {
+        let Self { table, stats, config, .. } = self;
+        let Some(connection) = table.get_mut(key) else { return };
+        open.note_window(&connection.ends, &mut Io { now, out, stats, config });
         open.orphan = connection.orphan;
         connection.phase = Phase::Open(open);
     }

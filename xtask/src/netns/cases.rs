@@ -10,6 +10,7 @@ use super::wait;
 mod arp;
 mod cli;
 mod client;
+mod control;
 mod device;
 mod examples;
 mod impaired;
@@ -40,6 +41,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         run::CASES,
         device::CASES,
         cli::CASES,
+        control::CASES,
         examples::CASES,
     ];
     groups.into_iter().flatten()

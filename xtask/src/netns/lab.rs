@@ -253,6 +253,10 @@ impl Lab {
         if !["--tap", "--device"].iter().any(|flag| flags.contains(flag)) {
             words.extend(["--tap", "t0"].map(str::to_owned));
         }
+        // Cases run beside each other; one that wants a control socket says where.
+        if !flags.contains("--control") {
+            words.extend(["--control", "off"].map(str::to_owned));
+        }
         words.extend(flags.split_whitespace().map(str::to_owned));
         words
     }
