@@ -28,8 +28,7 @@ mod sys;
 Columns: bytes held per end of an idle connection, all layers and the socket; ns for a segment
 that wakes an idle connection and is dropped, from the frame on; ns for the next one to the same
 connection; ns for a retransmission timer that expires, its segment included; ns for a poll of a
-host that has nothing to do. Built in
-release.")]
+host that has nothing to do. Built in release.")]
 pub(crate) struct Args {
     /// Numbers of connections
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
