@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The supervisor adopts what the program leaves behind (daemons), and ends when the last of them
-//! does: until then they need their sockets.
+//! does: until then they need their sockets. Where it is killed, the program is killed with it.
 
 use core::net::Ipv4Addr;
 use std::ffi::{OsStr, OsString};
@@ -117,7 +117,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `program`. `address` is what its own network namespace claims to have.
+    /// Starts `program`, from a thread that stays: it lives no longer than that. `address` is what
+    /// its own network namespace claims to have.
     ///
     /// # Errors
     ///
@@ -146,6 +147,8 @@ impl Program {
             let _ = sys::empty_network(address);
             sys::restore_mask(&before)?;
             sys::close_all_on_exec()?;
+            // Without its supervisor every call would fail: better gone.
+            sys::die_with_parent()?;
             sys::no_new_privileges()?;
             let listener = sys::install(&code)?;
             sys::write_number(tell_number, sys::own_pid())?;

@@ -219,6 +219,13 @@ pub(crate) fn close_number(number: RawFd) {
     unsafe { libc::close(number) };
 }
 
+/// The calling process is killed when the thread that forked it ends.
+pub(crate) fn die_with_parent() -> io::Result<()> {
+    // SAFETY: the arguments are numbers.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// No new privileges by exec, for ever.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     // SAFETY: the arguments are numbers.

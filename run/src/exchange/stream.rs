@@ -28,10 +28,12 @@ use socket::net::Stack;
 
 use super::{End, Exchange, Role, hub};
 
-/// Bytes taken from either side at a time.
+/// Bytes taken from the program at a time, and how often before others get their turn.
 const PIECE: usize = 64 * 1024;
-/// Pieces before others get their turn.
 const ROUNDS: usize = 8;
+/// The same of the hub, which gives them by reference.
+const UP_PIECE: usize = 256 * 1024;
+const UP_ROUNDS: usize = 2;
 /// Elements of one `writev`.
 const SLICES: usize = 64;
 /// Less than this is copied out of the block it was read into.
@@ -42,7 +44,10 @@ const SMALL: usize = 16 * 1024;
 pub(super) struct Stream {
     /// Taken from the hub, not taken by the pair.
     up: VecDeque<Bytes>,
-    /// The peer's end was passed on, or the program reads no more.
+    /// Taking from the hub stopped so that others get their turn: it says nothing again of what it
+    /// has told.
+    up_more: bool,
+    /// The peer's end was passed on.
     up_over: bool,
     /// Taken from the pair, not taken by the hub.
     down: Bytes,
@@ -109,7 +114,8 @@ impl Stream {
         let news = flags.is_empty();
         let inward = EventFlags::IN | EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         let mut turn = Turn::Waits;
-        let room = flags.contains(EventFlags::OUT) && !self.up.is_empty();
+        let stopped = self.up_more || !self.up.is_empty();
+        let room = flags.contains(EventFlags::OUT) && stopped;
         if (news || room) && !self.hung {
             turn = self.carry_up(stack, id, ours);
         }
@@ -138,7 +144,8 @@ impl Stream {
 
     /// From the peer to the program.
     fn carry_up(&mut self, stack: &Stack, id: SocketId, ours: BorrowedFd<'_>) -> Turn {
-        for _ in 0..ROUNDS {
+        self.up_more = false;
+        for _ in 0..UP_ROUNDS {
             if self.up.is_empty() {
                 if let Some(error) = self.failed {
                     return Turn::Failed(error);
@@ -147,7 +154,7 @@ impl Stream {
                     return Turn::Waits;
                 }
                 let mut chunks = Vec::new();
-                let taken = hub(stack, |hub, out| hub.recv_chunks(id, 4 * PIECE, &mut chunks, out));
+                let taken = hub(stack, |hub, out| hub.recv_chunks(id, UP_PIECE, &mut chunks, out));
                 match taken {
                     Ok(0) => {
                         // Fails only where the program has closed, which is seen elsewhere.
@@ -169,6 +176,7 @@ impl Stream {
                 Err(_) => return Turn::Dropped,
             }
         }
+        self.up_more = true;
         Turn::More
     }
 

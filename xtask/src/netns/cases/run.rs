@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use super::{Case, HOST, Lab, Lane, MOMENT, Process, STACK, listen, wait};
+use crate::workspace;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("run/curl", curl).needs(&["curl", "python3"]).stackd_only(),
@@ -22,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("run/behaviour", behaviour).needs(&["python3"]).stackd_only(),
     Case::new("run/behaviour-daemon", behaviour_daemon).needs(&["python3"]).stackd_only(),
     Case::new("run/endings", endings).stackd_only(),
+    Case::new("run/readme", readme).needs(&["curl", "python3"]).stackd_only(),
     Case::new("run/no-leak", no_leak).needs(&["python3", "tcpdump"]).stackd_only(),
     Case::new("run/kills", kills).stackd_only().lane(Lane::Idle),
 ];
@@ -299,6 +301,43 @@ fn endings(lab: &mut Lab) -> anyhow::Result<()> {
     }
     // What a program leaves in the background keeps its sockets.
     end(&["sh", "-c", "(sleep 0.3; exec true) & exit 4"], 4).map(drop)
+}
+
+/// The session in the README, line by line. What serves needs a moment until it does, so a line is
+/// said again until the answer is right.
+fn readme(lab: &mut Lab) -> anyhow::Result<()> {
+    let text = fs::read_to_string(workspace::root().join("README.md"))?;
+    let section = text.split("## Any program on it").nth(1).context("no such section")?;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let lines: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    ensure!(lines.len() > 5, "the session is gone");
+    // With a /run of its own: the usual daemon of this machine is another one's. With processes of
+    // its own: they all end with the shell.
+    let mut shell =
+        lab.spawn(&["unshare", "-m", "-p", "--mount-proc", "-f", "--kill-child", "sh"])?;
+    let bin = lab.settings.stackd.parent().context("no folder")?.display().to_string();
+    shell.tell(&format!("mount -t tmpfs none /run; cd {}; PATH={bin}:$PATH", folder(lab)))?;
+    let mut number = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let Some(command) = line.strip_prefix("$ ") else { continue };
+        if let Some(command) = command.strip_suffix('&') {
+            shell
+                .tell(&format!("{command} >/dev/null 2>&1 </dev/null & started=\"$! $started\""))?;
+            continue;
+        }
+        let answer = lines.iter().skip(at + 1).take_while(|line| !line.starts_with('$'));
+        let answer: String = answer.map(|line| format!("{line}\n")).collect();
+        wait::until(&format!("'{answer}' from {command}"), MOMENT, || {
+            number += 1;
+            shell.tell(&format!("echo begin {number}; {command}; echo; echo end {number}"))?;
+            shell.wait_for(&format!("end {number}"), MOMENT)?;
+            let said = shell.stdout();
+            let said = said.split(&format!("begin {number}\n")).nth(1).unwrap_or_default();
+            Ok(said.starts_with(&format!("{answer}\nend")).then_some(()))
+        })?;
+    }
+    shell.tell("kill $started; wait; exit 0")?;
+    shell.wait(MOMENT)?.ok().map(drop)
 }
 
 /// With the TAP's kernel side down and a default route elsewhere, nothing goes there.
