@@ -18,6 +18,7 @@ mod listen;
 mod news;
 mod options;
 mod stream;
+mod tcp_info;
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, HashMap, VecDeque};

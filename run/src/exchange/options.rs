@@ -7,7 +7,7 @@ use layer::Duration;
 use nix::libc;
 use socket::{Errno, OptionValue, SocketOption};
 
-use super::{Exchange, Role, hub};
+use super::{Exchange, Role, hub, tcp_info};
 use crate::request::End;
 
 /// Hints: they change when something happens, not what.
@@ -104,8 +104,7 @@ fn write(value: &OptionValue) -> Result<Vec<u8>, Errno> {
             bytes.resize(LONGEST_NAME, 0);
             Ok(bytes)
         }
-        // Its layout is nobody's business here yet.
-        OptionValue::Info(_) => Err(Errno::NOPROTOOPT),
+        OptionValue::Info(info) => Ok(tcp_info::bytes(&info.tcp)),
     }
 }
 
