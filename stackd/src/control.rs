@@ -17,7 +17,7 @@ mod capture;
 mod http;
 mod live;
 mod names;
-mod ping;
+pub(crate) mod ping;
 mod sockets;
 mod tables;
 

@@ -25,6 +25,7 @@ pub mod kernel_routes;
 pub mod lane;
 mod orders;
 pub mod paths;
+mod ping;
 pub mod report;
 pub mod runner;
 pub mod schedule;

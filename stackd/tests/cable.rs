@@ -6,6 +6,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
 use std::thread;
+use std::time::Duration;
 
 use link::cable;
 use socket::net::{Poller, TcpListener, TcpStream, UdpSocket};
@@ -234,4 +235,20 @@ fn one_thread_serves_many_connections() {
     });
     a.shutdown();
     b.shutdown();
+}
+
+#[test]
+fn a_ping_is_answered_or_told_why_not() {
+    for pipeline in Pipeline::ALL {
+        let (a, b) = pair(pipeline, 8, true);
+        let long = Duration::from_secs(20);
+        assert!(a.ping(B, long).unwrap() > Duration::ZERO);
+        a.ping(A, long).unwrap();
+        let nowhere = a.ping(Ipv4Addr::new(192, 0, 2, 1), long).unwrap_err();
+        assert_eq!(nowhere.kind(), ErrorKind::NetworkUnreachable);
+        let late = a.ping(Ipv4Addr::new(10, 0, 0, 77), Duration::from_millis(5)).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+        b.shutdown();
+        assert_eq!(b.ping(A, long).unwrap_err().kind(), ErrorKind::NetworkDown);
+    }
 }

@@ -25,6 +25,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Numbers the runs.
 static RUNS: AtomicU16 = AtomicU16::new(1);
 
+/// An identifier for one more run.
+pub(crate) fn next_run() -> u16 {
+    RUNS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
@@ -63,7 +68,7 @@ pub(super) fn answer(stack: &Stack, request: &Request, reply: Reply<'_>) -> io::
     let Some(subscription) = stack.feed().subscribe(Interest::Notes) else {
         return reply.error("503 Service Unavailable", "too many subscribers");
     };
-    let identifier = RUNS.fetch_add(1, Ordering::Relaxed);
+    let identifier = next_run();
     let mut run = Run { wanted, identifier, asked: 0, open: BTreeMap::new(), next: stack.now() };
     let mut lines = reply.chunks("application/x-ndjson")?;
     while !run.is_over() {
