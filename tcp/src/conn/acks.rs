@@ -32,11 +32,8 @@ impl Open {
         if advanced {
             let echoed = segment.options.timestamps.zip(self.rcv.stamps);
             let stamped = echoed.and_then(|(theirs, ours)| ours.round_trip(theirs.echo, io.now));
-            // RFC 6298 3: without SACK, what waited at the receiver for a resend is no sample.
-            let timed = delivered.rtt.filter(|_| self.snd.sack || !delivered.resent);
-            self.snd.rtt.acknowledged(timed, stamped, io.config);
+            self.snd.rtt.acknowledged(delivered.rtt, stamped, io.config);
         }
-        self.snd.rack.delivered(&delivered, io.now);
         let flight = self.snd.usage.flight(flight);
         self.snd.usage.earn(delivered.bytes);
         if let Some(undo) = &mut self.snd.undo {
@@ -44,6 +41,11 @@ impl Open {
         }
         let undone = self.try_undo(ends, io, segment, advanced, needless)
             || self.judge_timeout(ends, io, &delivered, advanced, duplicate);
+        if undone {
+            // The answer was to the original: when the resend left says nothing.
+            delivered.latest = delivered.latest.filter(|latest| !latest.resent);
+        }
+        self.snd.rack.delivered(&delivered, io.now);
         if self.snd.sack {
             self.judge_probe(io, duplicate && segment.options.sack.is_empty(), needless > 0);
             self.recover_with_sack(ends, io, &delivered, advanced, flight);

@@ -382,8 +382,9 @@ impl Opening {
             None => (0, 0),
         };
         let mut rtt = RttEstimator::new(io.config, syn_was_lost);
-        if let (false, Some(sent_at)) = (syn_was_lost, self.sent_at) {
-            rtt.sample(io.now.since(sent_at), io.config);
+        let sample = self.sent_at.filter(|_| !syn_was_lost).map(|at| io.now.since(at));
+        if let Some(sample) = sample {
+            rtt.sample(sample, io.config);
         }
         let in_syn = segment.flags.has(Flags::SYN);
         let field = if in_syn { segment.window } else { peer.window };
@@ -421,6 +422,9 @@ impl Opening {
             meter: Meter::new(io.now, self.mtu, u32::from(self.our_mss(ends)) - stamps_len),
         });
         (open.rcv.stamps, open.rcv.echo, open.snd.ecn) = (stamps, echo, ecn);
+        if let Some(sample) = sample {
+            open.snd.rack.measured(sample);
+        }
         // RFC 2018 2: only if both sides agreed.
         open.snd.sack = io.config.sack && peer.options.sack_permitted;
         open.rcv.sack = open.snd.sack.then(SackReport::default);

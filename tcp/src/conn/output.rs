@@ -342,6 +342,10 @@ impl Open {
         if bytes > 0 && !end.before(self.snd.text_end()) {
             flags = flags.with(Flags::PSH);
         }
+        if bytes > 0 {
+            // RFC 5681 4.1: resends and probes are data, too.
+            self.snd.last_sent = Some(io.now);
+        }
         let (ecn, cwr) = self.snd.ecn.on_text(new && bytes > 0);
         let mut segment = self.segment(ends, io.now, flags.with(cwr), at);
         segment.ecn = ecn;

@@ -59,7 +59,7 @@ impl Rack {
     /// RFC 8985 6.2, steps 1 to 3: takes in what an acknowledgement newly delivered.
     pub fn delivered(&mut self, delivered: &Delivered, now: Instant) {
         if let Some(rtt) = delivered.rtt {
-            self.min_rtt = Some(self.min_rtt.map_or(rtt, |least| least.min(rtt)));
+            self.measured(rtt);
         }
         self.reordering_seen |= delivered.reordered;
         let Some(Range { sent_at, end, resent, .. }) = delivered.latest else { return };
@@ -74,6 +74,12 @@ impl Rack {
             self.latest = Some((sent_at, end));
             self.rtt = rtt;
         }
+    }
+
+    /// A round trip was measured, that of the handshake first of all: without one an answer to the
+    /// original would pass for an answer to its resend.
+    pub fn measured(&mut self, rtt: Duration) {
+        self.min_rtt = Some(self.min_rtt.map_or(rtt, |least| least.min(rtt)));
     }
 
     /// Something has arrived after what was sent behind it.

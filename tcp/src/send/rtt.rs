@@ -144,6 +144,20 @@ mod tests {
         assert_eq!(rtt.srtt(), Some(ms(31)), "our own timing goes first");
     }
 
+    /// Sixty seconds at least; ours is Linux's two minutes, also for a round trip beyond it.
+    // test: RFC 6298 2.5
+    #[test]
+    fn the_timeout_has_a_ceiling_of_a_minute_or_more() {
+        let config = config();
+        let mut rtt = RttEstimator::new(&config, false);
+        rtt.sample(Duration::from_secs(59), &config);
+        // 59 + 4 * 29.5 s.
+        assert_eq!(rtt.rto(&config), Duration::from_secs(120));
+        rtt.back_off();
+        assert_eq!(rtt.rto(&config), Duration::from_secs(120));
+        assert!(config.rto_max >= Duration::from_secs(60));
+    }
+
     #[test]
     fn a_lost_syn_makes_the_first_timeout_three_seconds() {
         let config = config();

@@ -55,7 +55,8 @@ pub struct Delivered {
     pub bytes: u32,
     /// The range that left last of those delivered.
     pub latest: Option<Range>,
-    /// Round trip of the one that left last and left only once (Karn).
+    /// Shortest round trip of those that left only once; none by number if what was acknowledged
+    /// with them had been resent (Karn): they may have waited for the resend.
     pub rtt: Option<Duration>,
     /// A range that was resent was among them.
     pub resent: bool,
@@ -129,12 +130,14 @@ impl Scoreboard {
     /// Everything before `una` is acknowledged.
     pub fn acknowledged(&mut self, una: Seq, now: Instant, delivered: &mut Delivered) {
         let highest = self.highest.unwrap_or(una);
+        let mut ambiguous = false;
         while let Some(&first) = self.ranges.front() {
             if !first.start.before(una) {
                 break;
             }
             let gone = Range { end: first.end.min(una), ..first };
             self.forget(&gone);
+            ambiguous |= gone.resent;
             if !gone.sacked {
                 delivered.take(&gone, now, highest);
             }
@@ -147,6 +150,11 @@ impl Scoreboard {
             self.ranges.pop_front();
         }
         self.highest = Some(highest.max(una));
+        if ambiguous {
+            // RFC 6298 3: no sample, also where the resend had been reported before (Linux's
+            // FLAG_RETRANS_DATA_ACKED).
+            delivered.rtt = None;
+        }
     }
 
     /// The peer has what lies between `start` and before `end`.

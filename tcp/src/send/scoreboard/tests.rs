@@ -135,17 +135,51 @@ fn a_bulk_sender_has_one_range_a_call_and_a_bounded_number() {
     assert!(board.iter().count() <= MOST + 1);
 }
 
+// test: RFC 6298 3
 #[test]
 fn round_trips_come_from_what_left_once() {
+    let at = Instant::from_millis;
     let mut board = Scoreboard::default();
-    board.sent(Seq(0), Seq(10), Instant::from_millis(0));
-    board.sent(Seq(10), Seq(20), Instant::from_millis(5));
-    board.resent(Seq(0), Seq(10), Instant::from_millis(8));
+    for n in 0..4 {
+        board.sent(Seq(10 * n), Seq(10 * n + 10), at(u64::from(n)));
+    }
+    board.resent(Seq(0), Seq(10), at(8));
+    // What is reported now came now.
     let mut delivered = Delivered::default();
-    board.acknowledged(Seq(20), Instant::from_millis(30), &mut delivered);
-    assert_eq!(delivered.rtt, Some(Duration::from_millis(25)));
+    board.sacked(Seq(20), Seq(30), at(30), &mut delivered);
+    assert_eq!(delivered.rtt, Some(Duration::from_millis(28)));
+    // 10..20 may have waited for 0..10 to come again: a report of it may have been lost.
+    let mut delivered = Delivered::default();
+    board.acknowledged(Seq(30), at(40), &mut delivered);
+    assert_eq!((delivered.rtt, delivered.bytes), (None, 20));
     assert!(delivered.resent);
     assert_eq!(delivered.latest.map(|range| range.start), Some(Seq(0)));
+    let mut delivered = Delivered::default();
+    board.acknowledged(Seq(40), at(50), &mut delivered);
+    assert_eq!(delivered.rtt, Some(Duration::from_millis(47)));
+}
+
+/// What was resent, and then reported, and is acknowledged at last with something that left once.
+// test: RFC 6298 3
+#[test]
+fn an_acknowledgement_of_a_resend_that_was_reported_gives_no_round_trip() {
+    let at = Instant::from_millis;
+    let mut board = Scoreboard::default();
+    board.sent(Seq(0), Seq(10), at(0));
+    board.sent(Seq(10), Seq(20), at(1));
+    board.resent(Seq(10), Seq(20), at(8));
+    board.sacked(Seq(10), Seq(20), at(30), &mut Delivered::default());
+    let mut delivered = Delivered::default();
+    board.acknowledged(Seq(20), at(40), &mut delivered);
+    assert_eq!(delivered.rtt, None);
+    // What the same segment reports besides is new.
+    board.sent(Seq(20), Seq(30), at(41));
+    board.sent(Seq(30), Seq(40), at(42));
+    board.resent(Seq(20), Seq(30), at(50));
+    let mut delivered = Delivered::default();
+    board.acknowledged(Seq(30), at(60), &mut delivered);
+    board.sacked(Seq(30), Seq(40), at(60), &mut delivered);
+    assert_eq!(delivered.rtt, Some(Duration::from_millis(18)));
 }
 
 /// A peer that reports every second of many small segments at once: the number of ranges, and so
