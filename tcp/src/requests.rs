@@ -53,6 +53,8 @@ pub struct Request {
     stamp: Option<u32>,
     /// The window scale that our SYN-ACK named.
     our_scale: Option<u8>,
+    /// The window that it offered.
+    offered: Option<u16>,
     /// What the SYNs said about ECN.
     ecn: Handshake,
     /// SYN-ACKs sent again so far.
@@ -78,6 +80,7 @@ impl Request {
             sack: options.sack_permitted,
             stamp: options.timestamps.map(|stamps| stamps.value),
             our_scale: opening.scale,
+            offered: opening.offered,
             ecn: opening.ecn,
             retries: 0,
         }
@@ -111,7 +114,7 @@ impl Request {
             self.sent_at,
         );
         (opening.retries, opening.challenged) = (u32::from(self.retries), self.challenged);
-        opening.scale = self.our_scale;
+        (opening.scale, opening.offered) = (self.our_scale, self.offered);
         opening.ecn = self.ecn;
         opening
     }

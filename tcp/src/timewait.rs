@@ -199,7 +199,6 @@ impl TimeWaits {
         let place = self.places.get_mut(n as usize)?;
         let wait = place.wait;
         if listening && wait.opens_anew(io, &segment) {
-            self.release(n);
             return Some(Reopened::Yes(segment, wait.snd_nxt));
         }
         // RFC 1337 fix F1: a reset does not end TIME-WAIT early.

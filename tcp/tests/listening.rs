@@ -362,3 +362,53 @@ fn a_flow_stays_with_its_listener_and_finds_another_when_it_closes() {
     let answer = group.bench.receive(last);
     assert!(answer.is_empty() || answer[0].flags == R);
 }
+
+/// A scale that was named stays in force, also if nothing but a cookie remembers the SYN: the
+/// listener's buffer may be sized between the SYN and the ACK.
+// test: RFC 7323 2
+#[test]
+fn a_cookie_keeps_its_window_scale_whatever_becomes_of_the_buffer() {
+    let sizes = [None, Some(30_000), Some(1 << 20), Some(8 << 20)];
+    for (before, after) in sizes.iter().flat_map(|&a| sizes.map(|b| (a, b))) {
+        let mut bench = Bench::with(config(SynCookies::Always));
+        let options = |receive_buffer| TcpOptions { receive_buffer, ..TcpOptions::default() };
+        bench.listen(options(before));
+        let mut syn = bench.syn();
+        syn.options.window_scale = Some(7);
+        syn.options.timestamps = Some(Timestamps { value: 5, echo: 0 });
+        let syn_ack = bench.receive(syn).remove(0);
+        let options = Box::new(options(after));
+        bench.command(TcpCommand::Configure { socket: SOCKET, options });
+        bench.receive(last_ack(&bench, &syn_ack, b""));
+        let info = bench.tcp.connections().remove(0);
+        assert_eq!(info.state, TcpState::Established);
+        let named = syn_ack.options.window_scale;
+        assert_eq!(Some(info.tcp.rcv_wscale), named, "{before:?} then {after:?}");
+    }
+}
+
+/// What a SYN-ACK offered stays offered: text that was sent into it is taken.
+// test: RFC 9293 SHLD-14
+#[test]
+fn a_buffer_that_shrinks_during_the_handshake_takes_back_nothing() {
+    let mut bench = listening(SynCookies::Off);
+    let syn_ack = bench.receive(bench.syn()).remove(0);
+    assert_eq!(syn_ack.window, 65_535);
+    let options = TcpOptions { receive_buffer: Some(4096), ..TcpOptions::default() };
+    bench.command(TcpCommand::Configure { socket: SOCKET, options: Box::new(options) });
+    bench.receive(last_ack(&bench, &syn_ack, b""));
+    bench.iss = syn_ack.seq;
+    for _ in 0..20 {
+        bench.text(&[7; 1460], 1);
+    }
+    assert_eq!(bench.data().len(), 20 * 1460);
+}
+
+/// `ss` shows whose they are.
+#[test]
+fn a_half_open_connection_is_shown_with_its_listener() {
+    let mut bench = listening(SynCookies::Off);
+    bench.receive(bench.syn());
+    let shown = bench.tcp.connections().remove(0);
+    assert_eq!((shown.state, shown.socket), (TcpState::SynReceived, SOCKET));
+}

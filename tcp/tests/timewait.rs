@@ -3,7 +3,7 @@
 mod common;
 
 use common::{A, ACCEPTED, Bench, FA, IRS, R, S, SA};
-use layer::boundary::{TcpCommand, TcpOptions};
+use layer::boundary::{TcpCommand, TcpOptions, TcpState};
 use layer::{Duration, Layer};
 use tcp::{Config, Options, Segment, Seq, Timestamps};
 
@@ -150,4 +150,31 @@ fn the_oldest_gives_way_when_the_table_is_full() {
     }
     let ports: Vec<u16> = bench.tcp.connections().iter().map(|c| c.remote.port()).collect();
     assert_eq!(ports, [4003, 4004]);
+}
+
+/// A SYN that finds no place is dropped, and nothing is given up for it: the peer that did not hear
+/// our last ACK is still answered.
+// test: RFC 6191 2
+#[test]
+fn a_new_syn_that_finds_no_place_ends_nothing() {
+    let mut bench = waiting(None);
+    for port in 5000..5009 {
+        let mut syn = bench.syn();
+        syn.source.set_port(port);
+        assert_eq!(bench.receive(syn).len(), 1);
+    }
+    let waits = |bench: &Bench| {
+        bench.tcp.connections().iter().filter(|c| c.state == TcpState::TimeWait).count()
+    };
+    assert_eq!(bench.receive(new_syn(1000, None)), []);
+    assert_eq!((waits(&bench), bench.tcp.stats().tw_recycled), (1, 0));
+    let fin = bench.segment(FA, IRS.plus(1), bench.iss.plus(2), b"");
+    let answer = bench.receive(fin).remove(0);
+    assert_eq!((answer.flags, answer.ack), (A, IRS.plus(2)));
+    // With a place it opens anew.
+    let mut reset = bench.segment(R, IRS.plus(1), Seq(0), b"");
+    reset.source.set_port(5000);
+    bench.receive(reset);
+    assert_eq!(bench.receive(new_syn(1000, None)).remove(0).flags, SA);
+    assert_eq!((waits(&bench), bench.tcp.stats().tw_recycled), (0, 1));
 }

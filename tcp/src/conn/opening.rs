@@ -75,6 +75,8 @@ pub struct Opening {
     pub shutdown: bool,
     /// The window scale that our first SYN named: it stays in force whatever becomes of the buffer.
     pub scale: Option<u8>,
+    /// The window that it offered: no less is accepted, whatever becomes of the buffer.
+    pub offered: Option<u16>,
     /// The application told us the last soft error to remember (RFC 9293 3.9.2.2).
     pub soft_error: Option<SocketError>,
 }
@@ -100,6 +102,13 @@ pub enum Outcome {
     Failed(SocketError),
     /// A passive one ended: the listener goes on as if nothing had been.
     Vanished,
+}
+
+/// The smallest shift, `least` or more, with which a window field can say `capacity`.
+fn scale_for(capacity: u32, least: u8) -> u8 {
+    (least..Options::MAX_SCALE)
+        .find(|&shift| (65_535_u32 << shift) >= capacity)
+        .unwrap_or(Options::MAX_SCALE)
 }
 
 impl PeerSyn {
@@ -135,6 +144,7 @@ impl Opening {
             ecn: Handshake::default(),
             shutdown: false,
             scale: None,
+            offered: None,
             soft_error: None,
         }
     }
@@ -151,6 +161,7 @@ impl Opening {
         segment.flags = segment.flags.with(self.ecn.bits(io.config.ecn, answer, self.retries));
         // RFC 7323 2: the window in a SYN is never scaled.
         segment.window = u16::try_from(self.offered(io.config)).unwrap_or(u16::MAX);
+        self.offered = Some(segment.window);
         segment.options = Options {
             // RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3: MSS on every SYN.
             mss: Some(self.our_mss(ends)),
@@ -193,11 +204,14 @@ impl Opening {
             return named;
         }
         let capacity = self.options.receive_buffer.unwrap_or(config.receive_buffer.most);
-        let mut shift = if self.options.receive_buffer.is_some() { 0 } else { 7 };
-        while shift < Options::MAX_SCALE && (65_535_u32 << shift) < capacity {
-            shift += 1;
-        }
-        shift
+        let least = if self.options.receive_buffer.is_some() { 0 } else { 7 };
+        scale_for(capacity, least)
+    }
+
+    /// The answer is a cookie, which does not remember what scale it named: one that depends on no
+    /// option of the listener, which may change before the cookie comes back.
+    pub fn forgetful(&mut self, config: &Config) {
+        self.scale = Some(scale_for(config.receive_buffer.most, 7));
     }
 
     fn capacity(&self, config: &Config) -> u32 {
@@ -205,7 +219,7 @@ impl Opening {
     }
 
     fn offered(&self, config: &Config) -> u32 {
-        self.capacity(config).min(65_535)
+        self.offered.map_or_else(|| self.capacity(config).min(65_535), u32::from)
     }
 
     /// A first SYN offers everything; an answer only what the peer's SYN offered (RFC 7323 2,
@@ -382,9 +396,8 @@ impl Opening {
             None => (0, 0),
         };
         let mut rtt = RttEstimator::new(io.config, syn_was_lost);
-        let sample = self.sent_at.filter(|_| !syn_was_lost).map(|at| io.now.since(at));
-        if let Some(sample) = sample {
-            rtt.sample(sample, io.config);
+        if let (false, Some(sent_at)) = (syn_was_lost, self.sent_at) {
+            rtt.sample(io.now.since(sent_at), io.config);
         }
         let in_syn = segment.flags.has(Flags::SYN);
         let field = if in_syn { segment.window } else { peer.window };
@@ -422,9 +435,6 @@ impl Opening {
             meter: Meter::new(io.now, self.mtu, u32::from(self.our_mss(ends)) - stamps_len),
         });
         (open.rcv.stamps, open.rcv.echo, open.snd.ecn) = (stamps, echo, ecn);
-        if let Some(sample) = sample {
-            open.snd.rack.measured(sample);
-        }
         // RFC 2018 2: only if both sides agreed.
         open.snd.sack = io.config.sack && peer.options.sack_permitted;
         open.rcv.sack = open.snd.sack.then(SackReport::default);

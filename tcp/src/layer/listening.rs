@@ -276,6 +276,7 @@ impl Tcp {
         let mut opening = half_open(SocketId::default(), (Seq(0), 0), peer, mtu, options, now);
         // The clock is bent so that it shows the stamp: this opening ends with this function.
         opening.stamp_offset = stamp.wrapping_sub(clock(0, now));
+        opening.forgetful(&self.config);
         let mss = u16::try_from(opening.send_mss(&ends)).unwrap_or(u16::MAX);
         opening.ecn = ecn;
         opening.iss = self.cookies.make(now, &tuple, peer.irs, mss);
@@ -318,6 +319,7 @@ impl Tcp {
         let peer = self.remembered(irs, mss, offset, &segment);
         let mut opening = half_open(id, (iss, offset), peer, mtu, options, now);
         opening.sent_at = None;
+        opening.forgetful(&self.config);
         let stamps = segment.options.timestamps.filter(|_| self.config.timestamps);
         if stamps.is_some_and(|stamps| Carried::read(offset, stamps.echo).ecn) {
             opening.ecn = Handshake::agreed();

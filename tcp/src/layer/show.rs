@@ -77,7 +77,8 @@ impl Entry<'_> {
             Self::HalfOpen(request) => {
                 let Tuple { local, remote } = request.tuple();
                 let state = TcpState::SynReceived;
-                Some(ConnectionInfo::bare(SocketId::default(), local, remote, state))
+                // It has no socket yet: who listens is shown.
+                Some(ConnectionInfo::bare(request.listener, local, remote, state))
             }
             Self::Waiting(info) => Some(*info),
         }

@@ -62,9 +62,12 @@ impl Tcp {
         if let Some(Reopened::Yes(segment, beyond)) =
             time_waits.arrives(tuple, io, segment, listening)
         {
-            self.ports.disconnected(tuple.local.port());
-            self.stats.tw_recycled += 1;
             self.unknown(now, segment, mtu, Some(beyond), out);
+            // A SYN that found no place leaves everything as it was (RFC 6191 2).
+            if self.requests.find(tuple).is_some() && self.time_waits.remove(tuple) {
+                self.ports.disconnected(tuple.local.port());
+                self.stats.tw_recycled += 1;
+            }
         }
     }
 

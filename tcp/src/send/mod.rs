@@ -144,6 +144,9 @@ impl Sender {
     /// After our SYN at `iss` was acknowledged.
     pub fn new(iss: Seq, mtu: PathMtu, window: SendWindow, rtt: RttEstimator) -> Self {
         let una = iss.plus(1);
+        let mut rack = Rack::default();
+        // The first sample, of the handshake, is the smoothed one still.
+        rtt.srtt().into_iter().for_each(|first| rack.measured(first));
         Self {
             una,
             nxt: una,
@@ -157,7 +160,7 @@ impl Sender {
             board: Scoreboard::default(),
             usage: Usage::default(),
             recovery: Recovery::new(iss),
-            rack: Rack::default(),
+            rack,
             sack: false,
             prr: None,
             undo: None,
