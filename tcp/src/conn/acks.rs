@@ -15,8 +15,7 @@ impl Open {
     pub fn take_acknowledgement(&mut self, ends: &Ends, io: &mut Io<'_, '_>, segment: &Segment) {
         let advanced = segment.ack.after(self.snd.una);
         let flight = self.snd.flight();
-        let slow_start = self.cc.cwnd() < self.cc.ssthresh();
-        let limited = self.snd.usage.limited(self.cc.cwnd(), slow_start);
+        let limited = self.is_limited();
         let going_back = self.snd.recovery.phase() == Phase::Loss;
         let duplicate = !advanced && self.is_duplicate(segment);
         let mut delivered = Delivered::default();

@@ -9,6 +9,12 @@ use crate::send::usage::Turn;
 use crate::seq::Seq;
 
 impl Open {
+    /// The congestion window is what limits the sender.
+    pub fn is_limited(&self) -> bool {
+        let cwnd = self.cc.cwnd();
+        self.snd.usage.limited(cwnd, cwnd < self.cc.ssthresh())
+    }
+
     /// The sender has had its turn, at whose beginning `before` was SND.NXT.
     pub fn note_turn(&mut self, ends: &Ends, io: &mut Io<'_, '_>, before: Seq) {
         self.snd.usage.turn();
