@@ -37,15 +37,19 @@ impl Runner {
     }
 
     /// The owner's part: takes over from a tired deliverer, and keeps the deadline. Call it after
-    /// every wake.
-    pub fn tend(&self) {
+    /// every wake, with the time.
+    pub fn tend(&self, now: Instant) {
         if self.baton.swap(false, Ordering::AcqRel) {
             self.word.resume(&self.from(None), ROUNDS);
         }
-        let now = self.clock.now();
         if self.work.alarm().take_due(now) {
             self.ring(Some(now));
         }
+    }
+
+    /// As [`Runner::tend`], now.
+    pub fn attend(&self) {
+        self.tend(self.clock.now());
     }
 
     fn from(&self, now: Option<Instant>) -> Run<'_> {
@@ -140,7 +144,7 @@ fn own(runner: &Weak<Runner>, parker: &Parker, stop: &AtomicBool, clock: Clock) 
     be_punctual();
     while !stop.load(Ordering::SeqCst) {
         let Some(runner) = runner.upgrade() else { return };
-        runner.tend();
+        runner.tend(clock.now());
         let until = runner.lie_down();
         parker.sleep(clock, until);
         runner.get_up();

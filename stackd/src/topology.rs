@@ -172,7 +172,7 @@ impl Topology {
         // other; `tend` takes over what an owner was about to carry on.
         for _ in 0..self.runners.len() {
             for runner in &self.runners {
-                runner.tend();
+                runner.attend();
                 runner.ring(None);
             }
         }

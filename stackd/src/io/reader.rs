@@ -174,19 +174,22 @@ impl Loop {
         Self { sources, target, owned, event, failures, clock, outlet, batch }
     }
 
-    /// Does what is due, then waits once, no longer than `end`, and delivers what came.
-    pub(super) fn round(&mut self, end: Option<Instant>) {
+    /// Does what is due at `now`, then waits once, no longer than `end`, and delivers what came.
+    /// Answers with the time at which it did: asking the clock costs more than most of this.
+    pub(super) fn round(&mut self, now: Instant, end: Option<Instant>) -> Instant {
         for runner in &self.owned {
-            runner.tend();
+            runner.tend(now);
         }
         self.deliver();
-        self.wait(end);
+        self.wait(now, end);
+        let now = self.clock.now();
         for index in 0..self.sources.len() {
             if core::mem::take(&mut self.sources[index].readable) && self.outlet.is_empty() {
-                self.read(index);
+                self.read(index, now);
                 self.deliver();
             }
         }
+        now
     }
 
     /// Passes on what was read. What finds no room stays (R1), and nothing is read until it is
@@ -198,8 +201,7 @@ impl Loop {
     }
 
     /// Sleeps until a device is readable, somebody wakes us, or a deadline comes.
-    fn wait(&mut self, end: Option<Instant>) {
-        let now = self.clock.now();
+    fn wait(&mut self, now: Instant, end: Option<Instant>) {
         let mut until = end;
         for runner in &self.owned {
             until = earliest(until, runner.lie_down());
@@ -241,8 +243,7 @@ impl Loop {
         }
     }
 
-    fn read(&mut self, index: usize) {
-        let now = self.clock.now();
+    fn read(&mut self, index: usize, now: Instant) {
         let source = &mut self.sources[index];
         // A device that gives one frame at a time is not asked again for nothing.
         let alone = source.alone && now.since(source.read_at) > CLOSE;

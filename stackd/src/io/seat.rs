@@ -111,12 +111,13 @@ impl Seat {
         let Some(work) = place.as_mut() else { return false };
         // Also when a round panics: somebody must wait for the devices.
         let _stand_up = StandUp { seat: self, others };
-        let end = limit.map(|limit| self.clock.now() + limit);
+        let mut now = self.clock.now();
+        let end = limit.map(|limit| now + limit);
         while !wanted() && !self.stop.load(Ordering::SeqCst) {
-            if end.is_some_and(|end| self.clock.now() >= end) {
+            if end.is_some_and(|end| now >= end) {
                 break;
             }
-            work.round(end);
+            now = work.round(now, end);
         }
         drop(place);
         true
@@ -135,7 +136,7 @@ impl Seat {
         };
         let Some(work) = place.as_mut() else { return };
         let _stand_up = StandUp { seat: self, others };
-        work.round(Some(Instant::ZERO));
+        work.round(self.clock.now(), Some(Instant::ZERO));
         drop(place);
     }
 
@@ -178,8 +179,9 @@ impl Seat {
             let Some(work) = place.as_mut() else { return };
             self.taken_by_owner.store(true, Ordering::SeqCst);
             self.asked.store(false, Ordering::SeqCst);
+            let mut now = self.clock.now();
             while !self.stop.load(Ordering::SeqCst) && !self.asked.load(Ordering::SeqCst) {
-                work.round(None);
+                now = work.round(now, None);
             }
             self.taken_by_owner.store(false, Ordering::SeqCst);
             // To the one who asked, before anybody else.

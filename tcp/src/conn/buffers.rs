@@ -63,8 +63,8 @@ impl Open {
     }
 
     /// The application has taken `bytes` of what was delivered: the window may open, and the buffer
-    /// grow.
-    pub fn consumed(&mut self, now: Instant, bytes: u32, config: &Config) {
+    /// grow. True if the peer is to be told (RFC 9293 3.8.6.2.2 MUST-39: not of every byte).
+    pub fn consumed(&mut self, now: Instant, bytes: u32, config: &Config) -> bool {
         self.rcv.consumed(bytes);
         let fitting = self.rcv.tuning.taken(now, bytes, self.rcv.ack.segment());
         if let (Some(fitting), None) = (fitting, self.options.receive_buffer)
@@ -72,9 +72,11 @@ impl Open {
         {
             self.rcv.window.grow(fitting.min(config.receive_buffer.most));
         }
-        if self.rcv.window.update_due(self.rcv.nxt) {
+        let due = self.rcv.window.update_due(self.rcv.nxt);
+        if due {
             self.rcv.ack.demand();
         }
+        due
     }
 
     /// An acknowledgement came: a buffer that nobody sized holds two congestion windows, one that

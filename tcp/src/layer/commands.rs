@@ -68,6 +68,7 @@ impl Tcp {
             TcpCommand::Send { socket, data } => self.enqueue(socket, data, false),
             TcpCommand::SendUrgent { socket, data } => self.enqueue(socket, data, true),
             TcpCommand::Consumed { socket, bytes } => {
+                // Most reads change nothing for the peer.
                 self.with_open(socket, |open, config| open.consumed(now, bytes, config));
             }
             TcpCommand::Shutdown { socket } => self.finish(now, socket, out, Finish::Shutdown),
@@ -84,26 +85,32 @@ impl Tcp {
             open.room.used(u32::try_from(data.len()).unwrap_or(u32::MAX));
             // After FIN there is nothing more to say.
             if open.snd.fin != Fin::No || data.is_empty() {
-                return;
+                return true;
             }
             open.snd.buffer.push(data);
             if urgent {
                 open.snd.urgent.mark(open.snd.buffer.end());
             }
+            true
         });
     }
 
     /// Changes an open connection and looks at it in the next poll.
-    fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut Open, &Config)) {
+    /// Changes an open connection, which is served if `change` says that there is something to do.
+    fn with_open(&mut self, socket: SocketId, change: impl FnOnce(&mut Open, &Config) -> bool) {
         let Some(key) = self.table.find_id(socket) else { return };
         self.awake(key);
         let Self { table, config, .. } = self;
         if let Some(connection) = table.get_mut(key)
             && let Phase::Open(open) = &mut connection.phase
         {
-            change(open, config);
+            let due = change(open, config);
             self.settle(key);
-            self.mark_due(key);
+            if due {
+                self.mark_due(key);
+            } else {
+                self.doze(key, self.now);
+            }
         }
     }
 
