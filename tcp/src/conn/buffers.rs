@@ -76,7 +76,8 @@ impl Open {
         if due {
             self.rcv.ack.demand();
         }
-        due
+        // Where memory is short, what was read is what the window may open by.
+        due || self.rcv.allowance.squeezed || self.rcv.allowance.exhausted
     }
 
     /// An acknowledgement came: a buffer that nobody sized holds two congestion windows, one that
