@@ -4,6 +4,7 @@
 //! belong to the first. So the order of arguments matters, and clap is asked for it.
 
 use core::net::{IpAddr, Ipv4Addr};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -18,12 +19,16 @@ use crate::command::Command;
 use crate::rootless;
 use crate::services::Service;
 
+pub(crate) mod layers;
 pub(crate) mod run;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
+use layers::Item;
 use run::Run;
+use values::{acd, address, control, host_address, interface_name, mac, packet_device};
 
 /// The address of the stack when none is given; its machine's end becomes 10.9.0.1.
 const DEFAULT_ADDRESS: &str = "10.9.0.2/24";
@@ -40,6 +45,13 @@ const DEFAULT_TAP: &str = "stack0";
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// Take settings from FILE (TOML): the names of the flags, [[interface]] for each of several
+    ///
+    /// A flag is believed before a variable (STACKD_MTU for --mtu), and that before the file;
+    /// `stackd config --show` says which it was.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
 
     #[command(flatten)]
     host: HostArguments,
@@ -146,6 +158,8 @@ Examples:
       A host on an existing Ethernet, with a way out.
   stackd --pipeline inline --capture trace.pcapng
       Everything in one thread, every frame in a file.
+  stackd --config lab.toml --mtu 1400
+      What the file says, but another MTU.
   RUST_LOG=debug stackd
       Say more on stderr (error, warn, info, debug, trace).
 
@@ -195,14 +209,15 @@ impl Asked {
     /// The process's command line. Ends the process, with status 2, if it is nonsense.
     pub(crate) fn parse() -> Self {
         let words = std::env::args_os();
-        Self::read(words).unwrap_or_else(|error| error.exit())
+        Self::read_with(words, &|name| std::env::var_os(name)).unwrap_or_else(|error| error.exit())
     }
 
-    /// Reads a command line, the program's name included.
-    fn read(
-        words: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    /// Reads a command line, the program's name included, and what it is laid over.
+    fn read_with(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        environment: layers::Environment<'_>,
     ) -> Result<Self, clap::Error> {
-        let mut parser = Arguments::command();
+        let mut parser = parser();
         let matches = parser.try_get_matches_from_mut(words)?;
         let mut arguments = Arguments::from_arg_matches(&matches)?;
         match (arguments.command.take(), matches.subcommand()) {
@@ -214,10 +229,41 @@ impl Asked {
             (Some(command), _) => return Ok(Self::Command(command)),
             (None, _) => {}
         }
+        let items = effective(&mut parser, &matches, environment)?;
+        let matches = parser.try_get_matches_from_mut(layers::words(&items))?;
+        let arguments = Arguments::from_arg_matches(&matches)?;
         let args = Args::check(arguments, &matches)
             .map_err(|message| parser.error(ErrorKind::ValueValidation, message))?;
         Ok(Self::Serve(Box::new(args)))
     }
+}
+
+/// What reads a command line.
+fn parser() -> clap::Command {
+    Arguments::command()
+}
+
+/// The settings of a daemon that is started with these words.
+pub(crate) fn items(words: impl Iterator<Item = OsString>) -> Result<Vec<Item>, clap::Error> {
+    items_with(words, &|name| std::env::var_os(name))
+}
+
+fn items_with(
+    words: impl Iterator<Item = OsString>,
+    environment: layers::Environment<'_>,
+) -> Result<Vec<Item>, clap::Error> {
+    let mut parser = parser();
+    let matches = parser.try_get_matches_from_mut(words)?;
+    effective(&mut parser, &matches, environment)
+}
+
+fn effective(
+    parser: &mut clap::Command,
+    matches: &ArgMatches,
+    environment: layers::Environment<'_>,
+) -> Result<Vec<Item>, clap::Error> {
+    layers::effective(matches, environment)
+        .map_err(|message| parser.error(ErrorKind::ValueValidation, message))
 }
 
 impl HostShape {
@@ -260,7 +306,7 @@ impl HostShape {
 
 impl Args {
     fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Self, String> {
-        let Arguments { host, service, name, control, command: _ } = arguments;
+        let Arguments { host, service, name, control, command: _, config: _ } = arguments;
         let host = HostShape::check(host, matches)?;
         let services = if service.is_empty() { Service::defaults() } else { service };
         check_services(&services)?;
@@ -432,66 +478,4 @@ fn check_services(services: &[Service]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// What the kernel takes for the name of an interface.
-fn interface_name(text: &str) -> Result<String, String> {
-    let odd = |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
-    if text.is_empty() || text.len() > 15 || text == "." || text == ".." || text.contains(odd) {
-        return Err("an interface name has 1 to 15 bytes, none of them / : % or a blank".into());
-    }
-    Ok(text.to_owned())
-}
-
-fn packet_device(text: &str) -> Result<String, String> {
-    match text.split_once(':') {
-        Some(("afpacket", name)) => interface_name(name),
-        Some(_) | None => Err("a device looks like afpacket:eth0".to_owned()),
-    }
-}
-
-/// An address that a host can have.
-fn address(text: &str) -> Result<Ipv4Net, String> {
-    let example = "an address looks like 10.9.0.2/24";
-    let net: Ipv4Net = text.parse().map_err(|_| example.to_owned())?;
-    let address = net.addr();
-    let first = address.octets()[0];
-    if first == 0 || first == 127 || first >= 224 {
-        return Err(format!("{address} is no address of a host on a network"));
-    }
-    if net.prefix_len() == 0 {
-        return Err(format!("the network of {net} is everything; {example}"));
-    }
-    if net.prefix_len() < 31 && (address == net.network() || address == net.broadcast()) {
-        return Err(format!("{address} names the network {} or everybody on it", net.trunc()));
-    }
-    Ok(net)
-}
-
-fn host_address(text: &str) -> Result<HostAddress, String> {
-    if text == "none" { Ok(HostAddress::None) } else { address(text).map(HostAddress::Given) }
-}
-
-fn mac(text: &str) -> Result<MacAddr, String> {
-    let mac: MacAddr =
-        text.parse().map_err(|error: layer::address::NotAMacAddr| error.to_string())?;
-    if mac.is_unicast() { Ok(mac) } else { Err(format!("{mac} is no address of one station")) }
-}
-
-/// A path for a control socket, or `off`.
-pub(crate) fn control(text: &str) -> Result<Control, String> {
-    match text {
-        "" => Err("a path, or off".to_owned()),
-        "off" => Ok(Control::Off),
-        path => Ok(Control::At(PathBuf::from(path))),
-    }
-}
-
-fn acd(text: &str) -> Result<Acd, String> {
-    match text {
-        "optimistic" => Ok(Acd::Optimistic),
-        "strict" => Ok(Acd::Strict),
-        "off" => Ok(Acd::Off),
-        _ => Err("optimistic, strict or off".to_owned()),
-    }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Capture(client::capture::Capture),
     /// Connections, layers and drops, once a second
     Top(client::top::Top),
+    /// A daemon's settings and where they come from
+    Config(crate::args::layers::Config),
 }
 
 impl Command {
@@ -56,6 +58,7 @@ impl Command {
             Self::Monitor(monitor) => monitor.run(),
             Self::Capture(capture) => capture.run(),
             Self::Top(top) => top.run(),
+            Self::Config(config) => config.run(),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

@@ -2,8 +2,14 @@
 
 use super::*;
 
+/// Without the variables of whoever runs the tests.
+fn asked(line: &str) -> Result<Asked, clap::Error> {
+    let words = std::iter::once("stackd").chain(line.split_ascii_whitespace());
+    Asked::read_with(words, &|_| None)
+}
+
 fn read(line: &str) -> Result<Args, clap::Error> {
-    match Asked::read(std::iter::once("stackd").chain(line.split_ascii_whitespace()))? {
+    match asked(line)? {
         Asked::Serve(args) => Ok(*args),
         Asked::Run(run) => panic!("{line} is {run:?}"),
         Asked::Command(command) => panic!("{line} is {command:?}"),
@@ -160,6 +166,6 @@ fn where_the_control_socket_is() {
 
 #[test]
 fn a_command_is_no_flag() {
-    let asked = Asked::read(["stackd", "ls"]).unwrap();
+    let asked = asked("ls").unwrap();
     assert!(matches!(asked, Asked::Command(Command::Ls(_))));
 }
