@@ -295,7 +295,7 @@ impl Flow {
         let scaled = self.received.scale.and(self.sent.scale).unwrap_or(0);
         let shift = if view.syn { 0 } else { scaled };
         let edge = ack.saturating_add(u32::from(view.window) << shift);
-        // RFC 7323 2.2: a SYN cannot say more than 65,535, whatever was said since.
+        // RFC 7323, section 2.2: a SYN cannot say more than 65,535, whatever was said since.
         let over = view.syn;
         // RFC 7323 2.4: the field is rounded down, which may cost less than one unit.
         // Behind the peer's FIN there is nothing for which a window could matter.

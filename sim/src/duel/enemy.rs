@@ -173,12 +173,12 @@ impl Enemy {
         let far = u32::from(b) * 64 + u32::from(c);
         let ours = iss.wrapping_add(next);
         let (seq, ack, flags) = match kind {
-            // RFC 5961 3.2: in the window, but not exactly what is due.
+            // RFC 5961, section 3.2: in the window, but not exactly what is due.
             0 => (beyond.wrapping_add(1 + far), ours, RST),
             1 => (due.wrapping_sub(1 + far), ours, RST | ACK),
-            // RFC 5961 4.2: whatever its number.
+            // RFC 5961, section 4.2: whatever its number.
             2 => (beyond.wrapping_add(far), 0, SYN),
-            // RFC 5961 5.2: not sent yet, or long since.
+            // RFC 5961, section 5.2: not sent yet, or long since.
             3 => (due, ours.wrapping_add(1 + far), ACK),
             // One before what is due is where a peer stands that probes, and is heard.
             4 => (due.wrapping_sub(2 + far), ours.wrapping_sub(far), ACK),
