@@ -180,8 +180,8 @@ impl Enemy {
             2 => (beyond.wrapping_add(far), 0, SYN),
             // RFC 5961, section 5.2: not sent yet, or long since.
             3 => (due, ours.wrapping_add(1 + far), ACK),
-            // One before what is due is where a peer stands that probes, and is heard.
-            4 => (due.wrapping_sub(2 + far), ours.wrapping_sub(far), ACK),
+            // A little before what is due is where a peer stands that probes, and is heard.
+            4 => (due.wrapping_sub(200_000 + far), ours.wrapping_sub(far), ACK),
             // RFC 9293 3.10.7.4: a segment without ACK is dropped.
             _no_ack => (beyond, 0, PSH),
         };

@@ -132,11 +132,12 @@ impl Open {
     /// or a FIN past a closed window says everything from before it (`acceptable_seq`). If both
     /// ends have, and both were taken, then each finds old what the other says, resends of the
     /// octet included, and neither would ever learn that it was taken and the window is open.
+    /// Where a window was taken back for want of memory, it may be old by more than one.
     fn probes_crossed(&self, segment: &Segment) -> bool {
         let beyond = self.snd.nxt.after(self.acceptable_seq());
         let news = segment.flags.has(Flags::ACK) && self.snd.una.before(segment.ack);
         let plain = !segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST);
-        beyond && news && plain && segment.seq.plus(1) == self.rcv.nxt
+        beyond && news && plain && self.rcv.window.may_stand_at(segment.seq, self.rcv.nxt)
     }
 
     /// RFC 7323 5.3 R1 (PAWS). A reset is exempt: it could come from a host that has restarted.

@@ -22,9 +22,21 @@ pub struct ReceiveWindow {
     shut: bool,
     /// The right edge that was taken back then, until another one goes as far.
     taken_back: Option<Seq>,
+    /// Where the window was closed then, until a whole buffer has come since.
+    closed_at: Option<Seq>,
 }
 
-packed!(ReceiveWindow { edge, capacity, charged, scale, mss, squeezed, shut, taken_back });
+packed!(ReceiveWindow {
+    edge,
+    capacity,
+    charged,
+    scale,
+    mss,
+    squeezed,
+    shut,
+    taken_back,
+    closed_at
+});
 
 /// Segments of a window under memory pressure, as in Linux.
 const SQUEEZED: u32 = 4;
@@ -41,6 +53,7 @@ impl ReceiveWindow {
             squeezed: false,
             shut: false,
             taken_back: None,
+            closed_at: None,
         }
     }
 
@@ -54,6 +67,14 @@ impl ReceiveWindow {
     pub fn once_offered(&self, nxt: Seq) -> u32 {
         let taken_back = self.taken_back.filter(|edge| edge.after(nxt));
         taken_back.map_or(0, |edge| edge.since(nxt)).max(self.offered(nxt))
+    }
+
+    /// A peer that hears nothing newer of the window may stand at `seq`, before `nxt`: at the edge
+    /// where the window closed, or at one that was told since.
+    pub fn may_stand_at(&self, seq: Seq, nxt: Seq) -> bool {
+        let back = nxt.since(seq);
+        let span = self.closed_at.map_or(0, |at| nxt.since(at));
+        (1..=span.max(1)).contains(&back)
     }
 
     /// `bytes` in order were taken in.
@@ -96,6 +117,7 @@ impl ReceiveWindow {
         if self.edge.after(nxt) {
             self.taken_back = Some(self.taken_back.map_or(self.edge, |edge| edge.max(self.edge)));
         }
+        self.closed_at = self.closed_at.or(Some(nxt));
         (self.shut, self.edge) = (true, nxt);
     }
 
@@ -123,6 +145,7 @@ impl ReceiveWindow {
     pub fn advertise(&mut self, nxt: Seq) -> u16 {
         let field = self.field(nxt);
         self.taken_back = self.taken_back.filter(|edge| edge.after(self.edge));
+        self.closed_at = self.closed_at.filter(|at| nxt.since(*at) <= self.capacity);
         field
     }
 
