@@ -75,6 +75,7 @@ fn slow_start_doubles_whether_acknowledgements_come_at_once_or_one_by_one() {
 /// out; 10 are acknowledged and then 3 reported behind a hole, in one batch. 70 % of 20 remain: 14,
 /// and that many are out again after the turn (RFC 9937; the 13 that were delivered would be too
 /// many): 6 are there, neither reported nor lost, so 8 leave.
+// test: RFC 9438 4.6
 // test: RFC 9937 5
 #[test]
 fn a_loss_at_the_end_of_a_batch_is_cut_from_the_whole_flight() {

@@ -34,6 +34,7 @@ fn the_flight_is_the_largest_of_two_round_trips() {
     assert_eq!(usage.flight(0), 4 * MSS);
 }
 
+// test: RFC 7661 4.3
 #[test]
 fn a_window_is_the_limit_if_it_was_full_in_the_round() {
     let mut usage = Usage::default();
