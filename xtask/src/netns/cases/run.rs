@@ -317,12 +317,15 @@ fn readme(lab: &mut Lab) -> anyhow::Result<()> {
         lab.spawn(&["unshare", "-m", "-p", "--mount-proc", "-f", "--kill-child", "sh"])?;
     let bin = lab.settings.stackd.parent().context("no folder")?.display().to_string();
     shell.tell(&format!("mount -t tmpfs none /run; cd {}; PATH={bin}:$PATH", folder(lab)))?;
+    // Whoever runs a program before the daemon is there gets a stack of its own.
+    let door = "[ -S /run/stackd/stackd.run ]";
     let mut number = 0;
     for (at, line) in lines.iter().enumerate() {
         let Some(command) = line.strip_prefix("$ ") else { continue };
         if let Some(command) = command.strip_suffix('&') {
             shell
                 .tell(&format!("{command} >/dev/null 2>&1 </dev/null & started=\"$! $started\""))?;
+            shell.tell(&format!("timeout 15 sh -c 'until {door}; do :; done'"))?;
             continue;
         }
         let answer = lines.iter().skip(at + 1).take_while(|line| !line.starts_with('$'));
