@@ -139,3 +139,31 @@ proptest! {
         prop_assert!(reassembly.entries.is_empty() && reassembly.order.is_empty());
     }
 }
+
+// test: RFC 3168 5.3
+#[test]
+fn a_mark_on_any_fragment_is_a_mark_on_the_whole() {
+    const ECT: u8 = 2;
+    const CE: u8 = 3;
+    for (marks, expected) in
+        [([ECT, ECT, ECT], ECT), ([CE, ECT, ECT], CE), ([ECT, CE, ECT], CE), ([ECT, ECT, CE], CE)]
+    {
+        let mut reassembly = Reassembly::new(Limits::default());
+        let mut whole = None;
+        for (start, tos) in marks.into_iter().enumerate() {
+            let (more, honest) = (start < 2, true);
+            let (header, mut packet) =
+                fragment(Piece { identification: 1, start, units: 1, more, honest });
+            let header = Header { tos, ..header };
+            packet.advance(HEADER);
+            header.prepend_to(&mut packet);
+            let (interface, now) = (InterfaceId(0), Instant::from_secs(1));
+            if let Taken::Whole(done) =
+                reassembly.take(now, interface, Cast::Unicast, &header, &packet)
+            {
+                whole = Some(done.packet.to_vec()[1]);
+            }
+        }
+        assert_eq!(whole, Some(expected), "{marks:?}");
+    }
+}
