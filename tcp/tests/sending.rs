@@ -363,3 +363,58 @@ fn errors_never_end_a_synchronized_connection_but_are_told() {
         assert_eq!(bench.state(), "ESTABLISHED");
     }
 }
+
+/// A connection to a peer `ms` away that takes 8 MB at once, its window far open and nothing out;
+/// and how much the peer has acknowledged, as [`Bench::ack`] counts.
+fn wide_open(ms: u64, options: TcpOptions) -> (Bench, u32) {
+    let mut bench = Bench::new();
+    bench.listen(options);
+    let mut syn = bench.syn();
+    syn.options.window_scale = Some(7);
+    bench.iss = bench.receive(syn).remove(0).seq;
+    bench.ms(ms);
+    bench.ack(1);
+    bench.command(TcpCommand::Accepted { listener: SOCKET });
+    let mut acked = 1;
+    for _ in 0..6 {
+        let mut sent = text_of(&bench.write(ACCEPTED, pattern(400 * 1460))).len();
+        while sent > 0 {
+            acked += u32::try_from(sent).expect("a value");
+            bench.ms(ms);
+            sent = text_of(&bench.ack(acked)).len();
+        }
+    }
+    (bench, acked)
+}
+
+/// What leaves at once of 44 full segments, which fill a super-segment, and of ten more.
+fn two_writes(bench: &mut Bench) -> [usize; 2] {
+    let sent = bench.write(ACCEPTED, pattern(44 * 1460));
+    [text_of(&sent).len(), text_of(&bench.write(ACCEPTED, pattern(10 * 1460))).len()]
+}
+
+#[test]
+fn text_gathers_while_a_super_segment_is_out_to_a_near_peer() {
+    let (mut bench, acked) = wide_open(0, TcpOptions::default());
+    assert_eq!(two_writes(&mut bench), [44 * 1460, 0]);
+    // More of it fills a super-segment, which leaves; the rest waits for the first answer.
+    let sent = bench.write(ACCEPTED, pattern(40 * 1460));
+    assert_eq!(sent.iter().map(|s| s.payload.len()).collect::<Vec<_>>(), [44 * 1460]);
+    let sent = bench.ack(acked + 88 * 1460);
+    assert_eq!(text_of(&sent).len(), 6 * 1460);
+    // What ends the stream does not wait.
+    assert_eq!(two_writes(&mut bench), [44 * 1460, 0]);
+    bench.command(TcpCommand::Shutdown { socket: ACCEPTED });
+    let sent = bench.sent();
+    assert_eq!(text_of(&sent).len(), 10 * 1460);
+    assert!(sent.last().is_some_and(|last| last.flags.has(Flags::FIN)));
+}
+
+#[test]
+fn text_does_not_gather_over_a_long_way_or_without_nagle() {
+    let (mut bench, _) = wide_open(20, TcpOptions::default());
+    assert_eq!(two_writes(&mut bench), [44 * 1460, 10 * 1460]);
+    let nodelay = TcpOptions { nodelay: true, ..TcpOptions::default() };
+    let (mut bench, _) = wide_open(0, nodelay);
+    assert_eq!(two_writes(&mut bench), [44 * 1460, 10 * 1460]);
+}
